@@ -1,0 +1,41 @@
+"""Configuration of ``astro_paperclip``, kept in the package's own file.
+
+Change a value for a session with ``conf.collection = ...``, for a block with
+``with conf.set_temp("row_limit", 10): ...``, or for good in ``astro_paperclip.cfg``
+in astropy's configuration directory.
+"""
+
+from astropy.config import ConfigItem as _ConfigItem
+from astropy.config import ConfigNamespace as _ConfigNamespace
+
+__all__ = ["Conf", "conf"]
+
+
+class ConfigItem(_ConfigItem):
+    """A configuration item that lives in this package's own file."""
+
+    rootname = "astro_paperclip"
+
+
+class Conf(_ConfigNamespace):
+    """Configuration parameters of `astro_paperclip`."""
+
+    rootname = "astro_paperclip"
+
+    collection = ConfigItem("", "Collection directory that queries search when none is given.")
+    device = ConfigItem(
+        ["auto", "cpu", "cuda", "mps"],
+        "Where encoders run. 'auto' takes the first of cuda, mps, cpu that is there.",
+    )
+    row_limit = ConfigItem(50, "Largest number of rows that a query returns unless told otherwise.")
+    batch_size = ConfigItem(32, "Number of images or texts that are encoded together.")
+    max_image_pixels = ConfigItem(
+        200_000_000,
+        "Images with more pixels than this are refused before they are decoded.",
+    )
+    cache_dir = ConfigItem(
+        "", "Where computed features are kept. Empty: a folder of its own in astropy's cache."
+    )
+
+
+conf = Conf()

@@ -1,0 +1,78 @@
+"""Errors and warnings: astroquery's own, and subclasses of them.
+
+Code that already catches astroquery's exceptions catches these too.
+"""
+
+from astropy.utils.exceptions import AstropyUserWarning
+from astroquery.exceptions import (
+    CorruptDataWarning,
+    InvalidQueryError,
+    MaxResultsWarning,
+    NoResultsWarning,
+)
+
+__all__ = [
+    "CollectionError",
+    "CollectionInterruptedWarning",
+    "CollectionLockedError",
+    "DiskSpaceError",
+    "EncoderError",
+    "ImageError",
+    "IndexMismatchError",
+    "InvalidQueryError",
+    "MaxResultsWarning",
+    "NoResultsWarning",
+    "PairsError",
+    "SkippedImageWarning",
+    "TrainingError",
+    "UntrainedEncoderWarning",
+    "WeightsNotFoundError",
+]
+
+
+class ImageError(InvalidQueryError):
+    """An image that cannot be read, or must not be: the message names it and says why."""
+
+
+class PairsError(InvalidQueryError):
+    """A pairs file that cannot be used; the message lists every fault found, not just the first."""
+
+
+class EncoderError(InvalidQueryError):
+    """An encoder name that is unknown, or a folder that holds no usable encoder."""
+
+
+class WeightsNotFoundError(EncoderError):
+    """Weights that are neither installed nor reachable; the message says where to put them."""
+
+
+class TrainingError(InvalidQueryError):
+    """Training that cannot start, or had to stop."""
+
+
+class CollectionError(InvalidQueryError):
+    """A collection directory that is absent, incomplete, damaged or of an unknown version."""
+
+
+class CollectionLockedError(CollectionError):
+    """A collection that another process holds open for writing."""
+
+
+class IndexMismatchError(CollectionError):
+    """Vectors made by one encoder, used with another."""
+
+
+class DiskSpaceError(CollectionError):
+    """Too little room on the disk for what is about to be written; nothing was written."""
+
+
+class SkippedImageWarning(CorruptDataWarning):
+    """An image of a batch was left out because it cannot be read."""
+
+
+class UntrainedEncoderWarning(AstropyUserWarning):
+    """The two towers of an encoder were never trained together, so that text finds nothing."""
+
+
+class CollectionInterruptedWarning(AstropyUserWarning):
+    """The last indexing of a collection did not finish; what had been stored is searched."""
