@@ -1,0 +1,266 @@
+"""A collection: the directory in which everything about a set of observations lies."""
+
+import datetime
+import os
+import tomllib
+from dataclasses import dataclass, field, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from astro_paperclip.exceptions import CollectionError
+from astro_paperclip.files import written_whole
+
+__all__ = ["FORMAT_VERSION", "Collection"]
+
+FORMAT_VERSION = 1
+"""Version of the layout of a collection directory and of its ``collection.toml``."""
+
+_RECORD = "collection.toml"
+_SOFTWARE = ("astro_paperclip", "open_clip_torch", "torch", "qdrant-edge-py", "numpy", "astropy")
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What ``collection.toml`` says of a collection, and where its parts lie.
+
+    Make one with `Collection.create` or `Collection.open`.
+
+    Attributes
+    ----------
+    path : `~pathlib.Path`
+        The collection's directory.
+    encoder_name : str
+        Name of the encoder that made the vectors, as `astro_paperclip.encoders.load` takes it.
+    encoder_fingerprint : str
+        Its fingerprint: vectors of encoders with different fingerprints cannot be compared.
+    dimension : int
+        Length of a vector.
+    views : str
+        Name of the views of each picture that were encoded.
+    title : str
+        What the collection is, in a few words.
+    created, modified : str
+        Time of the first and of the last change (UTC, ISO 8601).
+    software : dict
+        Versions of the software that changed the collection last.
+    """
+
+    path: Path
+    encoder_name: str
+    encoder_fingerprint: str
+    dimension: int
+    views: str = ""
+    title: str = ""
+    created: str = ""
+    modified: str = ""
+    software: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def create(
+        cls,
+        path: str | os.PathLike,
+        *,
+        encoder_name: str,
+        encoder_fingerprint: str,
+        dimension: int,
+        views: str = "",
+        title: str = "",
+    ) -> "Collection":
+        """Make a directory into a collection, by writing its ``collection.toml``.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The directory; it is made where needed.
+        encoder_name, encoder_fingerprint : str
+            Name and fingerprint of the encoder that makes the vectors.
+        dimension : int
+            Length of a vector.
+        views : str, optional
+            Name of the views of each picture that are encoded.
+        title : str, optional
+            What the collection is. By default the name of the directory.
+
+        Returns
+        -------
+        Collection
+
+        Raises
+        ------
+        CollectionError
+            If ``path`` is a collection already, or cannot be a directory.
+        """
+        path = Path(path)
+        if (path / _RECORD).exists():
+            raise CollectionError(
+                f"{path} is a collection already: use it with Collection.open, or choose "
+                "another directory."
+            )
+        now = _now()
+        collection = cls(
+            path=path,
+            encoder_name=str(encoder_name),
+            encoder_fingerprint=str(encoder_fingerprint),
+            dimension=int(dimension),
+            views=str(views),
+            title=title or path.resolve().name,
+            created=now,
+            modified=now,
+            software=_software(),
+        )
+        collection._write()
+        return collection
+
+    @classmethod
+    def open(cls, path: str | os.PathLike) -> "Collection":
+        """Read the ``collection.toml`` of a collection.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The collection's directory.
+
+        Returns
+        -------
+        Collection
+
+        Raises
+        ------
+        CollectionError
+            If ``path`` is no collection, or one that is damaged or of an unknown version.
+        """
+        path = Path(path)
+        record = path / _RECORD
+        if not path.is_dir():
+            what = "is a file, not a directory" if path.exists() else "does not exist"
+            raise CollectionError(f"The collection {path} {what}. {_how_to_make(path)}")
+        if not record.is_file():
+            raise CollectionError(
+                f"{path} is no collection: it has no {_RECORD}. {_how_to_make(path)}"
+            )
+        try:
+            content = tomllib.loads(record.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise CollectionError(f"{record} is damaged: {error}. {_how_to_mend(path)}") from error
+        return cls._from_content(path, content)
+
+    @property
+    def record_path(self) -> Path:
+        """The file that this object was read from."""
+        return self.path / _RECORD
+
+    @property
+    def index_path(self) -> Path:
+        """The folder with the vectors and their payload."""
+        return self.path / "index"
+
+    @property
+    def encoder_path(self) -> Path:
+        """The folder with the collection's own encoder, where it has one."""
+        return self.path / "encoder"
+
+    @property
+    def pairs_path(self) -> Path:
+        """The file with the collection's image-caption pairs, where it has one."""
+        return self.path / "pairs.parquet"
+
+    @staticmethod
+    def exists(path: str | os.PathLike) -> bool:
+        """Return whether a directory is a collection."""
+        return (Path(path) / _RECORD).is_file()
+
+    def save(self) -> "Collection":
+        """Write the record with the present time and software versions.
+
+        Returns
+        -------
+        Collection
+            What was written.
+        """
+        saved = replace(self, modified=_now(), software=_software())
+        saved._write()
+        return saved
+
+    @classmethod
+    def _from_content(cls, path: Path, content: dict[str, Any]) -> "Collection":
+        record = path / _RECORD
+        version = content.get("format_version")
+        if version != FORMAT_VERSION:
+            raise CollectionError(
+                f"{record} is of format version {version!r}, and this version of astro_paperclip "
+                f"reads {FORMAT_VERSION}. Update astro_paperclip, or index the pictures again "
+                "into another directory."
+            )
+        try:
+            encoder = content["encoder"]
+            return cls(
+                path=path,
+                encoder_name=_typed(encoder, "name", str),
+                encoder_fingerprint=_typed(encoder, "fingerprint", str),
+                dimension=_typed(encoder, "dimension", int),
+                views=_typed(encoder, "views", str),
+                title=_typed(content, "title", str),
+                created=_typed(content, "created", str),
+                modified=_typed(content, "modified", str),
+                software=dict(content.get("software", {})),
+            )
+        except (KeyError, TypeError) as error:
+            raise CollectionError(
+                f"{record} is damaged: {error.args[0]!r} is missing or of the wrong type. "
+                f"{_how_to_mend(path)}"
+            ) from error
+
+    def _write(self) -> None:
+        content = {
+            "format_version": FORMAT_VERSION,
+            "title": self.title,
+            "created": self.created,
+            "modified": self.modified,
+            "encoder": {
+                "name": self.encoder_name,
+                "fingerprint": self.encoder_fingerprint,
+                "dimension": self.dimension,
+                "views": self.views,
+            },
+            "software": self.software,
+        }
+        try:
+            with written_whole(self.record_path) as temporary:
+                temporary.write_text(tomli_w.dumps(content), encoding="utf-8")
+        except OSError as error:
+            raise CollectionError(f"{self.record_path} cannot be written: {error}.") from error
+
+
+def _typed(table: dict, name: str, kind: type) -> Any:
+    value = table[name]
+    if type(value) is not kind:
+        raise TypeError(name)
+    return value
+
+
+def _how_to_make(path: Path) -> str:
+    return f"Make one with: astro-paperclip index {path} --pairs FILE --encoder NAME"
+
+
+def _how_to_mend(path: Path) -> str:
+    return (
+        f"Restore it from a copy, or remove {path} and index again: "
+        f"astro-paperclip index {path} --pairs FILE --encoder NAME"
+    )
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _software() -> dict[str, str]:
+    versions = {}
+    for name in _SOFTWARE:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions

@@ -1,0 +1,77 @@
+"""What is checked before the engine is called, which checks none of it."""
+
+import shutil
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from astro_paperclip.exceptions import DiskSpaceError, IndexMismatchError, InvalidQueryError
+
+__all__ = ["check_room", "checked_id", "checked_vectors"]
+
+_DISK_MARGIN = 256 * 2**20
+"""Room (bytes) for what the engine allots in advance: two logs and a chunk of each storage."""
+
+
+def checked_id(text: str) -> str:
+    """Return an id in the form that the engine gives back."""
+    try:
+        return str(uuid.UUID(text))
+    except (ValueError, AttributeError, TypeError):
+        raise InvalidQueryError(
+            f"{text!r} is no id of a point: make one with astro_paperclip.index.point_id."
+        ) from None
+
+
+def checked_vectors(vectors: Any, dimension: int | None) -> np.ndarray:
+    """Return vectors as float32, each one a direction of the right dimension.
+
+    The engine would accept NaN, infinity and zero without a word.
+    """
+    try:
+        with np.errstate(over="ignore"):
+            vectors = np.asarray(vectors, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise InvalidQueryError(f"The vectors are not an array of numbers: {error}.") from error
+    if vectors.ndim != 2 or vectors.shape[1] == 0:
+        raise InvalidQueryError(f"Vectors have the shape (n, dimension), not {vectors.shape}.")
+    if dimension is not None and vectors.shape[1] != dimension:
+        raise IndexMismatchError(
+            f"These vectors have the length {vectors.shape[1]}, those of the index {dimension}: "
+            "use the encoder that the index was made with."
+        )
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    (bad,) = np.nonzero(~(np.isfinite(lengths) & (lengths > 0)))
+    if len(bad):
+        raise InvalidQueryError(
+            f"{len(bad)} of {len(vectors)} vectors are zero or not finite, the first in row "
+            f"{bad[0]}: they have no direction to compare. Check the pictures of these rows."
+        )
+    return vectors
+
+
+def check_room(folder: Path, size: int) -> None:
+    """Check for free disk, because the engine dies without an error when it finds none.
+
+    Parameters
+    ----------
+    folder : `~pathlib.Path`
+        A folder on the disk.
+    size : int
+        What is about to be written (bytes); a margin for the engine's own files is added.
+
+    Raises
+    ------
+    DiskSpaceError
+        If there is too little.
+    """
+    needed = size + _DISK_MARGIN
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise DiskSpaceError(
+            f"Storing these points in {folder} needs {needed / 2**20:.0f} MiB of disk, and "
+            f"{free / 2**20:.0f} MiB are free. Nothing was written; what was stored before is "
+            "safe. Make room, then index again: it goes on where it stopped."
+        )

@@ -1,0 +1,365 @@
+"""The store in a directory, by Qdrant Edge: no server, one writer or several readers.
+
+Every search compares all vectors that fit the filter. Below some hundred thousand points
+that takes milliseconds, needs no build, and never misses a neighbour as a filtered graph
+search does.
+"""
+
+import json
+import os
+import shutil
+import warnings
+import weakref
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from astro_paperclip.criteria import Filter
+from astro_paperclip.exceptions import (
+    CollectionError,
+    CollectionInterruptedWarning,
+    IndexMismatchError,
+    InvalidQueryError,
+)
+from astro_paperclip.files import written_whole_folder
+from astro_paperclip.index.checks import check_room, checked_id, checked_vectors
+from astro_paperclip.index.locking import IndexLock
+from astro_paperclip.index.manifest import (
+    COMPLETE,
+    INTERRUPTED,
+    WRITING,
+    Manifest,
+    how_to_index,
+)
+from astro_paperclip.index.reading import ShardReader
+from astro_paperclip.index.schema import to_payload
+from astro_paperclip.index.shard import VECTOR, Shard, engine_version, file_sizes, is_settled
+
+__all__ = ["EmbeddedStore"]
+
+_INDEX = "index"
+_SHARD = "shard"
+_POINTS_PER_UPDATE = 512
+_POINTS_PER_FLUSH = 4096
+
+
+class EmbeddedStore(ShardReader):
+    """A `~astro_paperclip.index.Store` in the ``index`` folder of a collection.
+
+    Parameters
+    ----------
+    location : path-like
+        The collection's directory.
+    mode : {"r", "w"}
+        Whether to search, beside other readers, or to change the index, alone. ``"w"`` makes
+        an index where there is none.
+    dimension : int, optional
+        Length of a vector. By default that of the index, or of the first vectors stored.
+    encoder : str, optional
+        Fingerprint of the encoder: recorded in a new index, compared with that of another.
+
+    Raises
+    ------
+    CollectionError
+        If there is no index to read, or it is damaged.
+    CollectionLockedError
+        If another handle is changing the index or, with ``"w"``, reading it.
+    IndexMismatchError
+        If the index has vectors of another length or encoder.
+
+    Notes
+    -----
+    Stored points survive the end of the process from the moment that `upsert` returns, and
+    a power failure from `flush` on. Never fork while a store is open: open it in the child.
+    """
+
+    def __init__(
+        self,
+        location: str | os.PathLike,
+        mode: str = "r",
+        dimension: int | None = None,
+        encoder: str | None = None,
+    ):
+        if mode not in ("r", "w"):
+            raise InvalidQueryError(f"mode is 'r' or 'w', not {mode!r}.")
+        self._location = Path(location)
+        self._folder = self._location / _INDEX
+        self._mode = mode
+        self._dimension = dimension
+        self._encoder = encoder
+        self._unflushed = 0
+        self._has_written = False
+        self._held = ExitStack()
+        self._finalizer = weakref.finalize(self, self._held.close)
+        try:
+            if mode == "r":
+                self._open_to_read()
+            else:
+                self._open_to_write()
+        except BaseException:
+            self._release()
+            raise
+
+    def _open_to_read(self) -> None:
+        if not Manifest.is_in(self._folder):
+            raise CollectionError(
+                f"There is no index in {self._folder}. Make one with: "
+                f"{how_to_index(self._location)}"
+            )
+        self._lock(shared=True)
+        while self._read_manifest().state == WRITING or not is_settled(self._folder / _SHARD):
+            self._held.close()
+            self._lock(shared=False)
+            self._load()
+            self._held.close()
+            self._lock(shared=True)
+        self._manifest.check_files(self._folder)
+        try:
+            shard = Shard.load_shared(self._folder / _SHARD, self._folder, self._manifest.dimension)
+            self._hold(shard)
+            self._check_contents()
+        except OSError:
+            # Where this user may not make links, there is one reader at a time.
+            self._held.close()
+            self._lock(shared=False)
+            self._load()
+        if self._manifest.state == INTERRUPTED:
+            warnings.warn(
+                f"The last indexing of {self._location} did not finish: the "
+                f"{self._manifest.count} points stored so far are searched. Index again to add "
+                f"the rest: {how_to_index(self._location)}",
+                CollectionInterruptedWarning,
+                stacklevel=4,
+            )
+
+    def _open_to_write(self) -> None:
+        try:
+            self._location.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CollectionError(f"{self._location} cannot be made: {error}.") from error
+        self._lock(shared=False)
+        for remains in self._location.glob(f".{_INDEX}-*"):
+            shutil.rmtree(remains, ignore_errors=True)
+        if Manifest.is_in(self._folder):
+            self._load()
+        elif self._folder.exists() and any(self._folder.iterdir()):
+            raise CollectionError(
+                f"{self._folder} is damaged: it has no manifest. Remove it and index again: "
+                f"{how_to_index(self._location)}"
+            )
+        elif self._dimension is not None:
+            self._create(self._dimension)
+
+    def _load(self) -> None:
+        """Open the shard as its only user, after bringing in what a dead writer left."""
+        is_broken_off = self._read_manifest().state == WRITING
+        if not is_broken_off:
+            self._manifest.check_files(self._folder)
+        self._hold(Shard.load(self._folder / _SHARD, self._folder))
+        if is_broken_off:
+            self._finish(INTERRUPTED)
+        self._check_contents()
+
+    def _create(self, dimension: int) -> None:
+        """Make the index: whole, or not at all."""
+        check_room(self._location, 0)
+        self._manifest = Manifest(
+            dimension=dimension,
+            encoder=self._encoder,
+            vector=VECTOR,
+            engine_version=engine_version(),
+        )
+        with written_whole_folder(self._folder) as temporary:
+            with closing(Shard.create(temporary / _SHARD, self._folder, dimension)) as shard:
+                shard.flush()
+            sizes = file_sizes(temporary, temporary / _SHARD)
+            self._manifest = replace(self._manifest, files=sizes)
+            self._manifest.write(temporary)
+        self._hold(Shard.load(self._folder / _SHARD, self._folder))
+
+    def _read_manifest(self) -> Manifest:
+        manifest = Manifest.read(self._folder)
+        if self._dimension not in (None, manifest.dimension):
+            raise IndexMismatchError(
+                f"The index in {self._folder} has vectors of length {manifest.dimension}, not "
+                f"{self._dimension}. Use the encoder that it was made with, or index into "
+                "another directory."
+            )
+        if self._encoder and manifest.encoder and self._encoder != manifest.encoder:
+            raise IndexMismatchError(
+                f"The index in {self._folder} was made with the encoder of fingerprint "
+                f"{manifest.encoder}, not {self._encoder}: vectors of two encoders cannot be "
+                "compared. Use the first, or index into another directory."
+            )
+        self._manifest = manifest
+        return manifest
+
+    def _check_contents(self) -> None:
+        """Check that all points are there, and that a vector can be found."""
+        count = self.count()
+        if count != self._manifest.count:
+            raise self._damaged(f"it has {count} of {self._manifest.count} points")
+        if count == 0:
+            return
+        if not self._shard.finds_a_vector(self._manifest.dimension):
+            raise self._damaged("its vectors cannot be read")
+
+    def _damaged(self, what: str) -> CollectionError:
+        return CollectionError(
+            f"The index in {self._folder} is damaged: {what}. Remove it and index again: "
+            f"{how_to_index(self._location)}"
+        )
+
+    def _lock(self, *, shared: bool) -> None:
+        self._held.callback(IndexLock(self._location, shared=shared).release)
+
+    def _hold(self, shard: Shard) -> None:
+        self._held.callback(shard.close)
+        self._shard = shard
+
+    def _release(self) -> None:
+        self._is_open = False
+        self._shard = None
+        self._finalizer()
+
+    def close(self) -> None:
+        """Flush what was written and release the index; closing again does nothing."""
+        if not self._is_open:
+            return
+        try:
+            if self._mode == "w" and self._manifest and self._manifest.state != COMPLETE:
+                self.flush()
+            if self._has_written:
+                self._settle()
+        finally:
+            self._release()
+
+    def __enter__(self) -> "EmbeddedStore":
+        return self
+
+    def __exit__(self, kind: type | None, error: object, trace: object) -> None:
+        if kind is not None and self._is_open:
+            if self._has_written:
+                # The error that ended the block is the one to report.
+                with suppress(CollectionError):
+                    self._finish(INTERRUPTED)
+                    self._settle()
+            self._release()
+        self.close()
+
+    def upsert(
+        self, ids: Sequence[str], vectors: np.ndarray, payloads: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Store points; one whose id is there already is replaced as a whole.
+
+        Parameters
+        ----------
+        ids : sequence of str
+            UUIDs, as `~astro_paperclip.index.point_id` makes them.
+        vectors : array_like
+            Shape ``(n, dimension)``; finite, and none of length zero.
+        payloads : sequence of mappings
+            Columns of each point. Missing values (`None`, NaN, masked) are left out.
+
+        Raises
+        ------
+        InvalidQueryError
+            If ids, vectors and payloads do not belong together, or a vector is no direction.
+        DiskSpaceError
+            If the disk is too full; nothing was written then.
+        """
+        self._check_writable()
+        ids = [checked_id(text) for text in ids]
+        dimension = self._manifest.dimension if self._manifest else self._dimension
+        vectors = checked_vectors(vectors, dimension)
+        if not len(ids) == len(vectors) == len(payloads):
+            raise InvalidQueryError(
+                f"{len(ids)} ids, {len(vectors)} vectors and {len(payloads)} payloads do not "
+                "belong together: there must be as many of each."
+            )
+        if not ids:
+            return
+        payloads = [to_payload(payload) for payload in payloads]
+        check_room(
+            self._location, 2 * (vectors.nbytes + sum(len(json.dumps(row)) for row in payloads))
+        )
+        if self._shard is None:
+            self._create(vectors.shape[1])
+        self._mark_writing()
+        for start in range(0, len(ids), _POINTS_PER_UPDATE):
+            part = slice(start, start + _POINTS_PER_UPDATE)
+            self._shard.upsert(ids[part], vectors[part], payloads[part])
+            self._unflushed += len(ids[part])
+            if self._unflushed >= _POINTS_PER_FLUSH:
+                # Otherwise the log would grow with everything stored since the last flush.
+                self._shard.flush()
+                self._unflushed = 0
+
+    def delete(self, where: Filter) -> int:
+        """Remove the points that fit, and return how many they were."""
+        self._check_writable()
+        count = self.count(where)
+        if count:
+            self._mark_writing()
+            self._shard.delete(self._translated(where))
+        return count
+
+    def info(self) -> dict[str, Any]:
+        """Return what the store is.
+
+        Returns
+        -------
+        dict
+            ``location``, ``engine``, ``engine_version`` (that wrote it), ``count``,
+            ``dimension``, ``encoder`` (fingerprint), ``state`` (``"complete"``, ``"writing"``
+            or ``"interrupted"``; ``"empty"`` before anything was stored).
+        """
+        manifest = self._manifest
+        return {
+            "location": str(self._location),
+            "engine": manifest.engine if manifest else None,
+            "engine_version": manifest.engine_version if manifest else None,
+            "count": self.count(),
+            "dimension": manifest.dimension if manifest else self._dimension,
+            "encoder": manifest.encoder if manifest else self._encoder,
+            "state": manifest.state if manifest else "empty",
+        }
+
+    def flush(self) -> None:
+        """Make everything durable, and mark the index as complete."""
+        self._check_writable()
+        if self._shard is not None:
+            self._finish(COMPLETE)
+
+    def _mark_writing(self) -> None:
+        self._has_written = True
+        if self._manifest.state != WRITING:
+            self._manifest = replace(self._manifest, state=WRITING)
+            self._manifest.write(self._folder)
+
+    def _finish(self, state: str) -> None:
+        self._shard.flush()
+        self._unflushed = 0
+        self._manifest = replace(
+            self._manifest,
+            state=state,
+            count=self.count(),
+            files=file_sizes(self._folder, self._folder / _SHARD),
+        )
+        self._manifest.write(self._folder)
+
+    def _settle(self) -> None:
+        """Open the shard once more, so that readers find nothing left to bring in."""
+        self._shard.close()
+        Shard.load(self._folder / _SHARD, self._folder).close()
+
+    def _check_writable(self) -> None:
+        self._check_open()
+        if self._mode != "w":
+            raise CollectionError(
+                f"The index in {self._folder} was opened for reading: open it with mode='w'."
+            )

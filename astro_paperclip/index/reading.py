@@ -1,0 +1,144 @@
+"""Searching an open shard: the half of the embedded store that changes nothing."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from astro_paperclip.criteria import Filter
+from astro_paperclip.exceptions import CollectionError, InvalidQueryError
+from astro_paperclip.index.checks import checked_id, checked_vectors
+from astro_paperclip.index.filters import expanded, json_path, translated
+from astro_paperclip.index.manifest import Manifest
+from astro_paperclip.index.schema import INDEXED_FIELDS
+from astro_paperclip.index.shard import Shard
+from astro_paperclip.index.store import Hit, Record
+
+__all__ = ["ShardReader"]
+
+
+class ShardReader:
+    """Searches a shard that a subclass opens.
+
+    Attributes that the subclass sets: ``_folder``, ``_is_open``, and, as soon as there is an
+    index, ``_manifest`` and ``_shard``. Without an index there are no points.
+    """
+
+    _folder: Path
+    _is_open: bool = True
+    _manifest: Manifest | None = None
+    _shard: Shard | None = None
+
+    def search(
+        self,
+        vector: np.ndarray,
+        where: Filter | None = None,
+        limit: int = 10,
+        offset: int = 0,
+        exact: bool | None = None,
+    ) -> list[Hit]:
+        """Return the points most similar to a vector.
+
+        Parameters
+        ----------
+        vector : array_like
+            Shape ``(dimension,)``.
+        where : Filter, optional
+            Only points that fit.
+        limit, offset : int
+            How many points to return, after how many better ones.
+        exact : bool, optional
+            Whether every vector must be compared. This store always does so.
+
+        Returns
+        -------
+        list of Hit
+            By falling score, equal scores by id.
+        """
+        del exact  # there is no graph to approximate with
+        if limit < 1 or offset < 0:
+            raise InvalidQueryError(
+                f"limit={limit}, offset={offset}: the limit must be at least 1, the offset 0."
+            )
+        self._check_open()
+        if self._shard is None:
+            return []
+        vector = np.asarray(vector)
+        if vector.ndim != 1:
+            raise InvalidQueryError(f"A search takes one vector, not an array of {vector.shape}.")
+        vector = checked_vectors(vector[np.newaxis], self._manifest.dimension)[0]
+        where = self._translated(where)
+        end = offset + limit
+        wanted = end + 1
+        hits = self._shard.nearest(vector, where, wanted)
+        # Which of several equal points the engine returns is chance, unless it returns them all.
+        while len(hits) == wanted and hits[-1].score == hits[end - 1].score:
+            wanted *= 2
+            hits = self._shard.nearest(vector, where, wanted)
+        return sorted(hits, key=lambda hit: (-hit.score, hit.id))[offset:end]
+
+    def retrieve(self, ids: Sequence[str], with_vectors: bool = False) -> list[Record]:
+        """Return the points with these ids, in this order, without those that are not there."""
+        found = self._retrieved(ids, with_payload=True, with_vectors=with_vectors)
+        return [found[point] for point in map(checked_id, ids) if point in found]
+
+    def missing(self, ids: Sequence[str]) -> list[str]:
+        """Return those of the ids that no point has, in this order."""
+        found = self._retrieved(ids, with_payload=False, with_vectors=False)
+        return [point for point in ids if checked_id(point) not in found]
+
+    def _retrieved(
+        self, ids: Sequence[str], *, with_payload: bool, with_vectors: bool
+    ) -> dict[str, Record]:
+        self._check_open()
+        ids = [checked_id(text) for text in ids]
+        if self._shard is None:
+            return {}
+        return {
+            record.id: record for record in self._shard.retrieve(ids, with_payload, with_vectors)
+        }
+
+    def scroll(self, where: Filter | None = None, with_vectors: bool = False) -> Iterator[Record]:
+        """Iterate over all points that fit, ordered by id."""
+        self._check_open()
+        where = self._translated(where)
+        if self._shard is not None:
+            for record in self._shard.scroll(where, True, with_vectors):
+                self._check_open()
+                yield record
+
+    def count(self, where: Filter | None = None) -> int:
+        """Return the number of points that fit."""
+        self._check_open()
+        if self._shard is None:
+            return 0
+        return self._shard.count(self._translated(where))
+
+    def facet(self, field: str) -> dict[Any, int]:
+        """Return how many points have each value of a column, most frequent first."""
+        self._check_open()
+        if self._shard is None:
+            return {}
+        if INDEXED_FIELDS.get(field) == "keyword":
+            counts = self._shard.facet(field, max(self.count(), 1))
+        else:
+            counts = self._counted(field)
+        return dict(sorted(counts.items(), key=lambda item: (-item[1], str(item[0]))))
+
+    def _counted(self, field: str) -> Counter:
+        """Count the values of a field that has no index, or one that the engine cannot count."""
+        counts = Counter()
+        for record in self._shard.scroll(None, [json_path(field)], False):
+            values = record.payload.get(field, [])
+            values = values if isinstance(values, list) else [values]
+            counts.update({value for value in values if not isinstance(value, list | dict)})
+        return counts
+
+    def _translated(self, where: Filter | None) -> Any:
+        return None if where is None else translated(expanded(where, self.facet))
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise CollectionError(f"The index in {self._folder} was closed: open it again.")

@@ -1,0 +1,256 @@
+"""The one place where the engine, Qdrant Edge, is called."""
+
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import qdrant_edge
+
+from astro_paperclip.exceptions import CollectionError
+from astro_paperclip.index.manifest import how_to_index
+from astro_paperclip.index.schema import INDEXED_FIELDS, from_payload
+from astro_paperclip.index.store import Hit, Record
+
+__all__ = ["VECTOR", "Shard", "engine_version", "file_sizes", "is_settled"]
+
+VECTOR = "image"
+"""Name of the vector; others can join it later."""
+
+_SEGMENTS = "segments"
+_JOURNALS = "*_journal.dat"
+_POINTS_PER_PAGE = 1000
+_INDEX_PARAMETERS = {
+    "keyword": qdrant_edge.KeywordIndexParams,
+    "float": qdrant_edge.FloatIndexParams,
+    "geo": qdrant_edge.GeoIndexParams,
+}
+
+
+class Shard:
+    """An open shard of the engine, whose failures are all `CollectionError`.
+
+    Parameters
+    ----------
+    shard : `qdrant_edge.EdgeShard`
+        The shard.
+    folder : `~pathlib.Path`
+        The index's folder, named in messages.
+    view : `~pathlib.Path`, optional
+        A temporary folder to remove when the shard is closed.
+    """
+
+    def __init__(self, shard: qdrant_edge.EdgeShard, folder: Path, view: Path | None = None):
+        self._shard = shard
+        self._folder = folder
+        self._view = view
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+
+    @classmethod
+    def create(cls, path: Path, folder: Path, dimension: int) -> "Shard":
+        """Make a new shard with its payload indexes."""
+        vectors = {
+            VECTOR: qdrant_edge.EdgeVectorParams(
+                size=dimension,
+                distance=qdrant_edge.Distance.Cosine,
+                datatype=qdrant_edge.VectorStorageDatatype.Float32,
+            )
+        }
+        with _engine_errors(folder):
+            shard = qdrant_edge.EdgeShard.create(
+                str(path), qdrant_edge.EdgeConfig(vectors=vectors, wal_enabled=True)
+            )
+        created = cls(shard, folder)
+        for field, kind in INDEXED_FIELDS.items():
+            # Links in a graph for each indexed value cost four times the build and still miss.
+            parameters = _INDEX_PARAMETERS[kind](enable_hnsw=False)
+            created.call(
+                "update", qdrant_edge.UpdateOperation.create_field_index(field, parameters)
+            )
+        return created
+
+    @classmethod
+    def load(cls, path: Path, folder: Path) -> "Shard":
+        """Open a shard as its only user; what its log holds is brought in."""
+        with _engine_errors(folder):
+            return cls(qdrant_edge.EdgeShard.load(str(path)), folder)
+
+    @classmethod
+    def load_shared(cls, path: Path, folder: Path, dimension: int) -> "Shard":
+        """Open the flushed segments of a shard beside other readers.
+
+        The engine locks its write-ahead log, and refuses to open a shard that has one without
+        it. A reader therefore opens a folder of its own, in which ``segments`` is a link.
+
+        Raises
+        ------
+        OSError
+            If the system does not let this user make links.
+        """
+        view = Path(tempfile.mkdtemp(prefix="astro-paperclip-"))
+        try:
+            (view / _SEGMENTS).symlink_to((path / _SEGMENTS).resolve(), target_is_directory=True)
+            vectors = {
+                VECTOR: qdrant_edge.EdgeVectorParams(
+                    size=dimension, distance=qdrant_edge.Distance.Cosine
+                )
+            }
+            config = qdrant_edge.EdgeConfig(vectors=vectors, wal_enabled=False)
+            with _engine_errors(folder):
+                return cls(qdrant_edge.EdgeShard.load(str(view), config), folder, view)
+        except BaseException:
+            shutil.rmtree(view, ignore_errors=True)
+            raise
+
+    def call(self, method: str, *args: Any) -> Any:
+        """Call a method of the engine's shard.
+
+        Raises
+        ------
+        CollectionError
+            Whatever goes wrong in the engine, its panics included.
+        """
+        if os.getpid() != self._process:
+            # The engine's threads do not survive a fork: the call would never return.
+            raise CollectionError(
+                f"The index in {self._folder} was opened before this process was forked. Open it "
+                "again here, or start processes with 'spawn'."
+            )
+        with _engine_errors(self._folder):
+            return getattr(self._shard, method)(*args)
+
+    def flush(self) -> None:
+        """Bring all updates from the log into the segments, and those to the disk."""
+        self.call("flush")
+
+    def upsert(self, ids: list[str], vectors: np.ndarray, payloads: list[dict]) -> None:
+        """Store points in one update of the engine."""
+        points = [
+            qdrant_edge.Point(point, {VECTOR: vector}, payload)
+            for point, vector, payload in zip(ids, vectors.tolist(), payloads, strict=True)
+        ]
+        self.call("update", qdrant_edge.UpdateOperation.upsert_points(points))
+
+    def delete(self, where: qdrant_edge.Filter) -> None:
+        """Remove the points that fit."""
+        self.call("update", qdrant_edge.UpdateOperation.delete_points_by_filter(where))
+
+    def nearest(
+        self, vector: np.ndarray, where: qdrant_edge.Filter | None, limit: int
+    ) -> list[Hit]:
+        """Return the points that are most similar to a vector, by falling score."""
+        request = qdrant_edge.QueryRequest(
+            query=qdrant_edge.Query.Nearest(vector.tolist(), using=VECTOR),
+            filter=where,
+            limit=limit,
+            params=qdrant_edge.SearchParams(exact=True),
+            with_payload=True,
+        )
+        points = self.call("query", request)
+        return [Hit(str(point.id), point.score, from_payload(point.payload)) for point in points]
+
+    def finds_a_vector(self, dimension: int) -> bool:
+        """Return whether a search finds the first point, as it must unless vectors are lost."""
+        (point,), _ = self.call("scroll", qdrant_edge.ScrollRequest(limit=1))
+        where = qdrant_edge.Filter(must=[qdrant_edge.HasIdCondition({point.id})])
+        found = self.nearest(np.ones(dimension, np.float32), where, 1)
+        return [hit.id for hit in found] == [str(point.id)]
+
+    def retrieve(self, ids: list[str], payload: bool, vectors: bool) -> Iterator[Record]:
+        """Iterate over the points with these ids, in any order."""
+        names = [VECTOR] if vectors else False
+        for start in range(0, len(ids), _POINTS_PER_PAGE):
+            page = ids[start : start + _POINTS_PER_PAGE]
+            yield from map(_record, self.call("retrieve", page, payload, names))
+
+    def scroll(
+        self, where: qdrant_edge.Filter | None, payload: bool | list[str], vectors: bool
+    ) -> Iterator[Record]:
+        """Iterate over the points that fit, ordered by id, a page at a time."""
+        offset = None
+        while True:
+            request = qdrant_edge.ScrollRequest(
+                offset=offset,
+                limit=_POINTS_PER_PAGE,
+                filter=where,
+                with_payload=payload,
+                with_vector=[VECTOR] if vectors else False,
+            )
+            points, offset = self.call("scroll", request)
+            yield from map(_record, points)
+            if offset is None:
+                return
+
+    def count(self, where: qdrant_edge.Filter | None) -> int:
+        """Return the number of points that fit."""
+        return self.call("count", qdrant_edge.CountRequest(exact=True, filter=where))
+
+    def facet(self, field: str, limit: int) -> dict[str, int]:
+        """Return how many points have each value of an indexed text field."""
+        request = qdrant_edge.FacetRequest(key=field, limit=limit, exact=True)
+        return {hit.value: hit.count for hit in self.call("facet", request)}
+
+    def close(self) -> None:
+        """Let go of the files; doing so again does nothing."""
+        with self._lock:
+            shard, self._shard = self._shard, None
+        if shard is not None and os.getpid() == self._process:
+            with suppress(CollectionError), _engine_errors(self._folder):
+                shard.close()
+            if self._view is not None:
+                shutil.rmtree(self._view, ignore_errors=True)
+
+
+def engine_version() -> str:
+    """Return the version of Qdrant Edge."""
+    return metadata.version("qdrant-edge-py")
+
+
+def is_settled(shard: Path) -> bool:
+    """Return whether opening a shard would leave its files as they are.
+
+    A flush leaves journals, which the next opening brings in and removes.
+    """
+    return next((shard / _SEGMENTS).rglob(_JOURNALS), None) is None
+
+
+def file_sizes(folder: Path, shard: Path) -> dict[str, int]:
+    """Return the sizes (bytes) of the data files of a shard, by path within ``folder``."""
+    sizes = {}
+    for path in sorted((shard / _SEGMENTS).rglob("*")):
+        name = path.relative_to(folder)
+        is_passing = path.match(_JOURNALS) or any(part.startswith(".") for part in name.parts)
+        if path.is_file() and path.suffix != ".json" and not is_passing:
+            sizes[name.as_posix()] = path.stat().st_size
+    return sizes
+
+
+def _record(point: Any) -> Record:
+    vector = None if point.vector is None else np.array(point.vector[VECTOR], dtype=np.float32)
+    return Record(str(point.id), from_payload(point.payload), vector)
+
+
+@contextmanager
+def _engine_errors(folder: Path) -> Iterator[None]:
+    """Turn what the engine raises into a `CollectionError`.
+
+    The engine has no exception class of its own, and its panics are no `Exception` at all.
+    """
+    try:
+        yield
+    except (CollectionError, KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError):
+        raise
+    except BaseException as error:
+        text = str(error)
+        if "Read-only" in text or "ermission denied" in text:
+            advice = "An index needs a directory that can be written to, even for a search: copy it"
+        else:
+            advice = f"If it is damaged, remove it and index again: {how_to_index(folder.parent)}"
+        raise CollectionError(f"The index in {folder} failed: {text}. {advice}") from error

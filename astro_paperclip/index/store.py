@@ -1,0 +1,131 @@
+"""What every engine that stores vectors must do."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from astro_paperclip.criteria import Filter
+
+__all__ = ["Hit", "Record", "Store"]
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A stored point that a search found.
+
+    Attributes
+    ----------
+    id : str
+        The point's UUID.
+    score : float
+        Cosine similarity with the searched vector.
+    payload : dict
+        The columns of the point's row.
+    """
+
+    id: str
+    score: float
+    payload: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A stored point.
+
+    Attributes
+    ----------
+    id : str
+        The point's UUID.
+    payload : dict
+        The columns of the point's row.
+    vector : `~numpy.ndarray` or None
+        The unit vector, shape ``(dimension,)``, float32; `None` where it was not asked for.
+    """
+
+    id: str
+    payload: dict[str, Any] = field(default_factory=dict)
+    vector: np.ndarray | None = None
+
+
+@runtime_checkable
+class Store(Protocol):
+    """A set of points, each an id, a vector and a payload.
+
+    A store is a context manager: it closes at the end of the block. It must not be carried
+    into a forked process; open it again there.
+    """
+
+    def upsert(
+        self, ids: Sequence[str], vectors: np.ndarray, payloads: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Store points; one whose id is there already is replaced as a whole.
+
+        Parameters
+        ----------
+        ids : sequence of str
+            UUIDs, as `~astro_paperclip.index.point_id` makes them.
+        vectors : array_like
+            Shape ``(n, dimension)``; finite, and none of length zero.
+        payloads : sequence of mappings
+            Columns of each point. Missing values (`None`, NaN, masked) are left out.
+        """
+
+    def search(
+        self,
+        vector: np.ndarray,
+        where: Filter | None = None,
+        limit: int = 10,
+        offset: int = 0,
+        exact: bool | None = None,
+    ) -> list[Hit]:
+        """Return the points most similar to a vector.
+
+        Parameters
+        ----------
+        vector : array_like
+            Shape ``(dimension,)``.
+        where : Filter, optional
+            Only points that fit.
+        limit, offset : int
+            How many points to return, after how many better ones.
+        exact : bool, optional
+            Whether every vector must be compared. By default the store decides.
+
+        Returns
+        -------
+        list of Hit
+            By falling score, equal scores by id.
+        """
+
+    def retrieve(self, ids: Sequence[str], with_vectors: bool = False) -> list[Record]:
+        """Return the points with these ids, in this order, without those that are not there."""
+
+    def missing(self, ids: Sequence[str]) -> list[str]:
+        """Return those of the ids that no point has, in this order."""
+
+    def scroll(self, where: Filter | None = None, with_vectors: bool = False) -> Iterator[Record]:
+        """Iterate over all points that fit, ordered by id."""
+
+    def count(self, where: Filter | None = None) -> int:
+        """Return the number of points that fit."""
+
+    def facet(self, field: str) -> dict[Any, int]:
+        """Return how many points have each value of a column, most frequent first."""
+
+    def delete(self, where: Filter) -> int:
+        """Remove the points that fit, and return how many they were."""
+
+    def info(self) -> dict[str, Any]:
+        """Return what the store is: engine, count, dimension, encoder, state."""
+
+    def flush(self) -> None:
+        """Make everything durable, and mark the store as complete."""
+
+    def close(self) -> None:
+        """Flush and release the store; closing again does nothing."""
+
+    def __enter__(self) -> "Store": ...
+
+    def __exit__(self, *exception: object) -> None: ...

@@ -1,0 +1,127 @@
+"""Fixtures and helpers of the index's tests."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from astro_paperclip.index import open_store, point_id
+
+DIMENSION = 16
+
+
+@dataclass
+class Points:
+    """Points whose neighbours are known by brute force."""
+
+    ids: list[str]
+    vectors: np.ndarray
+    payloads: list[dict]
+
+    def ranking(self, vector, keep=None):
+        """Return ids and scores of all points that are kept, best first, ties by id."""
+        unit = self.vectors / np.linalg.norm(self.vectors, axis=1, keepdims=True)
+        scores = unit.astype(float) @ (np.asarray(vector, float) / np.linalg.norm(vector))
+        keep = keep or (lambda payload: True)
+        rows = [row for row, payload in enumerate(self.payloads) if keep(payload)]
+        # Rounded, because copies of a vector must tie here as they do in float32.
+        rows.sort(key=lambda row: (-round(scores[row], 6), self.ids[row]))
+        return [self.ids[row] for row in rows], [scores[row] for row in rows]
+
+
+def make_points(count, seed=0, dimension=DIMENSION):
+    """Return random points with payloads of every type."""
+    rng = np.random.default_rng(seed)
+    vectors = rng.normal(size=(count, dimension)).astype(np.float32)
+    payloads = []
+    for row in range(count):
+        payload = {
+            "instrument_name": str(rng.choice(["ACS/WFC", "WFC3/UVIS", "WFC3/IR", "WFPC2"])),
+            "filters": str(rng.choice(["F814W", "F606W", "F555W", "F160W"])),
+            "proposal_id": str(10000 + row % 7),
+            "group_id": str(row % 7),
+            "t_min": round(50000 + 10 * rng.random(), 6),
+            "calib_level": int(rng.integers(0, 4)),
+            "mtFlag": bool(rng.random() < 0.5),
+            "size (pix)": float(rng.integers(1, 5)) / 2,
+            "seeing": [float(rng.integers(1, 4)), 9.0],
+            "observer": str(rng.choice(["Abell", "abt", "Baade"])),
+        }
+        for name in rng.choice(list(payload), size=2, replace=False):
+            del payload[name]
+        payloads.append(payload)
+    return Points([point_id(f"{seed}-{row}.jpg") for row in range(count)], vectors, payloads)
+
+
+@pytest.fixture(scope="session")
+def points():
+    """Points of the collection that is only read."""
+    return make_points(400)
+
+
+@pytest.fixture(scope="session")
+def collection(points, tmp_path_factory):
+    """A collection that is only read."""
+    location = tmp_path_factory.mktemp("read") / "collection"
+    with open_store(location, mode="w", encoder="abc") as store:
+        store.upsert(points.ids, points.vectors, points.payloads)
+    return location
+
+
+def _copy_file(source, target):
+    """Copy a file without filling the holes that the engine leaves in its files."""
+    with Path(source).open("rb") as original, Path(target).open("wb") as copy:
+        while block := original.read(2**20):
+            copy.seek(len(block), 1) if not any(block) else copy.write(block)
+        copy.truncate()
+
+
+@pytest.fixture
+def copied(collection, tmp_path):
+    """A collection of one's own, with the points of the collection that is only read."""
+    location = tmp_path / "copied"
+    shutil.copytree(collection, location, copy_function=_copy_file)
+    return location
+
+
+@pytest.fixture
+def store(collection):
+    """The open store of the collection that is only read."""
+    with open_store(collection) as opened:
+        yield opened
+
+
+@pytest.fixture
+def child(tmp_path_factory):
+    """Return a function that runs Python code in another process, killed after the test."""
+    # What a killed process leaves behind must not pile up in the system's own folder.
+    temporary = str(tmp_path_factory.mktemp("temporary"))
+    environment = {**os.environ, "TMPDIR": temporary, "TEMP": temporary}
+    started = []
+
+    def start(code, *args):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, *map(str, args)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).resolve().parents[2],
+            env=environment,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
