@@ -1,0 +1,1 @@
+"""The command ``astro-paperclip``: one module a verb, each calling one public function."""

@@ -1,0 +1,123 @@
+"""What the verbs of the command have in common. Imports nothing heavy: ``--help`` is quick."""
+
+import argparse
+from collections.abc import Callable
+
+__all__ = [
+    "add_device",
+    "add_encoder",
+    "add_pairs",
+    "add_quiet",
+    "add_verb",
+    "fraction",
+    "positive",
+    "whole",
+]
+
+
+def add_verb(
+    subparsers: argparse._SubParsersAction,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    *,
+    summary: str,
+    description: str,
+    examples: str,
+    after_interrupt: str = "",
+) -> argparse.ArgumentParser:
+    """Add a verb with the options that every verb has.
+
+    Parameters
+    ----------
+    subparsers : object
+        What `argparse.ArgumentParser.add_subparsers` gave.
+    name : str
+        The verb.
+    run : callable
+        Takes the parsed arguments and returns the exit status.
+    summary : str
+        One line for the list of verbs.
+    description : str
+        What the verb does and what it leaves behind.
+    examples : str
+        Command lines to copy.
+    after_interrupt : str, optional
+        What to do after Ctrl-C.
+
+    Returns
+    -------
+    `argparse.ArgumentParser`
+        The parser of the verb, for its own arguments.
+    """
+    parser = subparsers.add_parser(
+        name,
+        help=summary,
+        description=description,
+        epilog=f"examples:\n{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.set_defaults(run=run, parser=parser, after_interrupt=after_interrupt)
+    return parser
+
+
+def add_pairs(parser: argparse.ArgumentParser) -> None:
+    """Add ``--pairs``, one or more files."""
+    parser.add_argument(
+        "--pairs",
+        metavar="FILE",
+        nargs="+",
+        required=True,
+        help="pairs files (CSV, ECSV or Parquet) with columns image, text and group_id",
+    )
+
+
+def add_encoder(parser: argparse.ArgumentParser) -> None:
+    """Add ``--encoder``."""
+    parser.add_argument(
+        "--encoder",
+        metavar="NAME",
+        required=True,
+        help="'compact', MODEL/PRETRAINED as in open_clip, 'hf-hub:...', or a folder that "
+        "'train' wrote",
+    )
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add ``--device``."""
+    parser.add_argument(
+        "--device",
+        metavar="DEVICE",
+        help="auto, cpu, cuda or mps (default: the configuration item 'device', auto at first)",
+    )
+
+
+def add_quiet(parser: argparse.ArgumentParser) -> None:
+    """Add ``--quiet``."""
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+
+
+def positive(text: str) -> int:
+    """Read a whole number from 1."""
+    return _checked(int, text, lambda value: value >= 1, "a whole number from 1")
+
+
+def whole(text: str) -> int:
+    """Read a whole number from 0."""
+    return _checked(int, text, lambda value: value >= 0, "a whole number from 0")
+
+
+def fraction(text: str) -> float:
+    """Read a number from 0 that is below 1."""
+    return _checked(float, text, lambda value: 0 <= value < 1, "a number from 0 and below 1")
+
+
+def _checked(kind: type, text: str, is_right: Callable, wanted: str):
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not is_right(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}")
+    return value

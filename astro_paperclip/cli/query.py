@@ -1,0 +1,117 @@
+"""``astro-paperclip query``."""
+
+import argparse
+import errno
+import shutil
+from pathlib import Path
+
+from astro_paperclip.cli.options import add_device, add_verb, positive, whole
+from astro_paperclip.files import written_whole
+
+__all__ = ["add_parser", "run"]
+
+_FORMATS = {
+    ".ecsv": "ascii.ecsv",
+    ".csv": "ascii.csv",
+    ".vot": "votable",
+    ".xml": "votable",
+    ".parquet": "pyarrow",
+}
+
+_WIDTH_OF_A_FILE = 120
+"""Characters of a line where the output goes to no terminal."""
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add the verb to the command."""
+    parser = add_verb(
+        subparsers,
+        "query",
+        run,
+        summary="search a collection by words or by a picture",
+        description=(
+            "Rank the pictures of a collection by how well they show what a text says, or by how\n"
+            "much they look like a picture, and print the best. The file written by --output has\n"
+            "every column that the collection holds; an ECSV file also says what was asked."
+        ),
+        examples=(
+            "  astro-paperclip query my-collection 'edge-on galaxy with a dust lane'\n"
+            "  astro-paperclip query my-collection 'protostellar outflow' --limit 20 \\\n"
+            "      --output outflows.ecsv --gallery outflows.png\n"
+            "  astro-paperclip query my-collection --image preview.jpg"
+        ),
+    )
+    parser.add_argument("collection", metavar="COLLECTION", help="directory of the collection")
+    parser.add_argument("text", metavar="TEXT", nargs="?", help="what to look for, in quotes")
+    parser.add_argument("--image", metavar="FILE", help="a picture to look for, instead of TEXT")
+    parser.add_argument("--limit", metavar="N", type=positive, default=10, help="rows (default 10)")
+    parser.add_argument(
+        "--offset", metavar="N", type=whole, default=0, help="best matches to pass over"
+    )
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        type=_output,
+        help=f"write the table, in the format of the suffix: {' '.join(_FORMATS)}",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
+    parser.add_argument("--gallery", metavar="FILE", help="save a picture of what was found")
+    add_device(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Search, print the table, and write the files that were asked for."""
+    if (args.text is None) == (args.image is None):
+        args.parser.error("give either TEXT or --image FILE")
+    for path in (args.output, args.gallery):
+        if path is not None and not args.overwrite and Path(path).exists():
+            raise FileExistsError(errno.EEXIST, "File exists; --overwrite replaces it", str(path))
+
+    from astro_paperclip.core import PaperclipMast
+
+    with PaperclipMast(collection=args.collection, device=args.device) as paperclip:
+        search, subject = (
+            (paperclip.query_text, args.text)
+            if args.image is None
+            else (paperclip.query_image, args.image)
+        )
+        result = search(subject, limit=args.limit, offset=args.offset)
+    width = shutil.get_terminal_size((_WIDTH_OF_A_FILE, 24)).columns
+    print("\n".join(result.summary(width).pformat(max_lines=-1, max_width=-1)))
+    if args.output is not None:
+        _write(result, args.output)
+    if args.gallery is not None:
+        from astro_paperclip.notebook.gallery import save_gallery
+
+        save_gallery(result, args.gallery)
+    return 0
+
+
+def _output(text: str) -> Path:
+    path = Path(text)
+    if path.suffix.lower() not in _FORMATS:
+        raise argparse.ArgumentTypeError(f"{text!r} does not end with one of {' '.join(_FORMATS)}")
+    return path
+
+
+def _write(result, path: Path) -> None:
+    """Write the table whole or not at all."""
+    form = _FORMATS[path.suffix.lower()]
+    with written_whole(path) as draft:
+        if form == "pyarrow":
+            _write_parquet(result, draft)
+        else:
+            result.write(draft, format=form, overwrite=True)
+
+
+def _write_parquet(result, path: Path) -> None:
+    """Write plain columns with nulls; astropy's own writer adds a column for every mask."""
+    import numpy as np
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    columns = {
+        name: pa.array(np.asarray(result[name]), mask=np.ma.getmaskarray(result[name]))
+        for name in result.colnames
+    }
+    parquet.write_table(pa.table(columns), path)
