@@ -1,0 +1,30 @@
+"""A small simulated collection for the code in these pages."""
+
+from importlib.util import find_spec
+
+import pytest
+
+_NEEDED = ("torch", "qdrant_edge")
+collect_ignore_glob = [] if all(map(find_spec, _NEEDED)) else ["*.rst"]
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory):
+    """Return a folder with an archive, ``sky``, an encoder and the collection ``hubble``."""
+    from astro_paperclip.building import index_pairs
+    from astro_paperclip.simulation import write_archive
+    from astro_paperclip.training import HeadRecipe, train
+
+    folder = tmp_path_factory.mktemp("docs")
+    pairs = write_archive(folder / "sky", proposals=24, size=128, progress=False)
+    encoder = folder / "my-encoder"
+    recipe = HeadRecipe(images_seen=2000, views=4)
+    train([pairs], "compact", encoder, recipe=recipe, progress=False)
+    index_pairs(folder / "hubble", [pairs], encoder, progress=False)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _in_workspace(workspace, monkeypatch):
+    """Run the code of a page in the folder that holds what it names."""
+    monkeypatch.chdir(workspace)
