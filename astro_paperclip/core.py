@@ -40,7 +40,7 @@ class PaperclipMastClass(BaseQuery):
 
     `PaperclipMast` is an instance; calling it, ``PaperclipMast(collection=...)``, gives a fresh
     one, as with all of astroquery's classes. Nothing is read before the first query; from then
-    on the encoder and the index stay open until `close`, or the end of a ``with`` block.
+    on the encoder and the index stay open until ``close()``, or the end of a ``with`` block.
 
     Parameters
     ----------

@@ -1,5 +1,6 @@
 """Write files so that no reader ever takes half a file for a whole one."""
 
+import errno
 import os
 import shutil
 import tempfile
@@ -50,8 +51,15 @@ def written_whole_folder(path: str | os.PathLike) -> Iterator[Path]:
     ------
     temporary : `~pathlib.Path`
         An empty folder. Removed if the block raises.
+
+    Raises
+    ------
+    NotADirectoryError
+        If a file stands there; it is left alone.
     """
     path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     temporary.chmod(0o777 & ~_umask())
@@ -60,7 +68,11 @@ def written_whole_folder(path: str | os.PathLike) -> Iterator[Path]:
         if path.exists():
             retired = temporary.with_name(f"{temporary.name}-old")
             path.rename(retired)
-            temporary.rename(path)
+            try:
+                temporary.rename(path)
+            except BaseException:
+                retired.rename(path)
+                raise
             shutil.rmtree(retired)
         else:
             temporary.rename(path)

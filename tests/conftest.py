@@ -12,7 +12,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 _NEEDS = {
     "torch": ["encoders", "training", "evaluation/test_evaluate.py", "test_building.py"],
     "qdrant_edge": ["index", "test_building.py"],
-    "photutils": ["simulation", "test_demo.py"],
+    "matplotlib": ["notebook", "test_demo.py"],
 }
 collect_ignore = [
     path for library, paths in _NEEDS.items() if find_spec(library) is None for path in paths
@@ -26,3 +26,38 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip(f"no real data in {folder} (set PAPERCLIP_SHARED to the folder that has it)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def compact():
+    """Return the encoder that needs no download, on the CPU; tests only read it."""
+    from astro_paperclip import encoders
+
+    return encoders.load("compact", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def tiny_clip(tmp_path_factory):
+    """Return a CLIP as open_clip makes them, small, with random weights; tests only read it."""
+    import json
+
+    import open_clip
+    import torch
+
+    from astro_paperclip.encoders import Encoder
+
+    config = {
+        "embed_dim": 24,
+        "vision_cfg": {"image_size": 32, "layers": 2, "width": 32, "head_width": 16}
+        | {"patch_size": 16},
+        "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2}
+        | {"layers": 2},
+    }
+    path = tmp_path_factory.mktemp("configs") / "tiny-clip.json"
+    path.write_text(json.dumps(config))
+    open_clip.add_model_config(path)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = open_clip.create_model("tiny-clip", output_dict=True)
+    tokenizer = open_clip.get_tokenizer("tiny-clip")
+    return Encoder(model, tokenizer, config, name="tiny-clip", device=torch.device("cpu"))

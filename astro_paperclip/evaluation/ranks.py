@@ -20,7 +20,7 @@ class Ranks:
     """Ranks from 1, ties counted against the model.
 
     A rank is 1 plus the number of wrong candidates that score as high as the right one, or
-    higher. `n` is the number of pairs and `u` that of different captions.
+    higher. Below, n is the number of pairs and u that of different captions.
 
     Parameters
     ----------

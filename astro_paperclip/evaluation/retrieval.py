@@ -153,8 +153,7 @@ def _measures(
 def _accuracies(ranks: np.ndarray, candidates: int) -> dict:
     return {
         "top_percent": {
-            str(percent): float(np.mean(_found(ranks, percent, candidates)))
-            for percent in PERCENTS
+            str(percent): float(np.mean(_found(ranks, percent, candidates))) for percent in PERCENTS
         },
         "top_k": {str(k): float(np.mean(ranks <= k)) for k in TOP_K},
         # a query with rank r is right at k = r ... n, that is at n - r + 1 of n places

@@ -43,14 +43,14 @@ def read_image(
         ``conf.max_image_pixels``.
     stretch : {"asinh", "zscale", "linear"}, optional
         How values other than eight-bit ones become brightness; see
-        `~astro_paperclip.images.arrays.picture_from_array`.
+        ``astro_paperclip.images.arrays.picture_from_array``.
 
     Returns
     -------
     `PIL.Image.Image`
         Mode RGB. What lies outside of the detector's footprint (white at the border, not
         finite, masked or transparent) has the colour
-        `~astro_paperclip.images.footprint.BACKGROUND`; nothing is cropped away.
+        ``BACKGROUND``; nothing is cropped away.
 
     Raises
     ------

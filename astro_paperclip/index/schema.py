@@ -72,7 +72,7 @@ def point_id(uri_or_path: str | os.PathLike) -> str:
     Returns
     -------
     str
-        UUID, version 5, in the namespace `NAMESPACE`.
+        UUID, version 5, in the namespace ``NAMESPACE``.
     """
     text = uri_or_path.as_posix() if isinstance(uri_or_path, PurePath) else os.fspath(uri_or_path)
     if not text:
