@@ -125,7 +125,7 @@ def _explained(error: Exception) -> str | None:
     from astro_paperclip.exceptions import InvalidQueryError
 
     if isinstance(error, InvalidQueryError):
-        return _one_line(error)
+        return str(error)  # one line, or a list of faults with a line each
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith(
         "astro_paperclip"
     ):

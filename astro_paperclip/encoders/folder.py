@@ -87,9 +87,19 @@ def _load_open_clip(folder: Path) -> tuple[torch.nn.Module, object, dict]:
             "hf_model_name": str(folder / hub_name),
             "hf_model_pretrained": False,
         }
-    with quiet_loading():
-        model = open_clip.create_model(name, output_dict=True, require_pretrained=True, **overrides)
-        tokenizer = open_clip.get_tokenizer(name)
+    try:
+        with quiet_loading():
+            model = open_clip.create_model(
+                name, output_dict=True, require_pretrained=True, **overrides
+            )
+            tokenizer = open_clip.get_tokenizer(name)
+    except OSError as error:
+        if not hub_name or overrides:
+            raise
+        raise EncoderError(
+            f"the configuration of its text tower is missing. Put the file config.json of "
+            f"{hub_name!r} into {folder / hub_name}."
+        ) from error
     return model, tokenizer, config
 
 

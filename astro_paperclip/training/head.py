@@ -21,6 +21,9 @@ __all__ = ["TowerFeatures", "fit_heads"]
 #: Share of the steps over which the learning rate rises.
 _WARM_UP = 0.1
 
+#: Rows that tell the mean and the variance of features to better than one per cent.
+_ROWS_FOR_STATISTICS = 65_536
+
 #: Share of the last steps that the reported loss and accuracy average over.
 _REPORTED_SHARE = 0.1
 
@@ -77,8 +80,8 @@ def fit_heads(
     sampler = GroupSampler(features.groups, recipe.batch_size, recipe.seed)
     steps = recipe.steps(len(features.groups), sampler.batch_size)
     rng = np.random.default_rng(recipe.seed)
-    scale_images = standardization_for(towers.image_head, _flat(features.images))
-    scale_texts = standardization_for(towers.text_head, _flat(features.texts))
+    scale_images = standardization_for(towers.image_head, _sample(features.images))
+    scale_texts = standardization_for(towers.text_head, _sample(features.texts))
     optimizer, scheduler = _optimizer(towers, recipe, steps)
     loss_function = ClipLoss()
     logit_scale = torch.tensor(1 / recipe.temperature)
@@ -131,8 +134,13 @@ def _draw(
     )
 
 
-def _flat(features: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(features.reshape(-1, features.shape[-1]).astype(np.float32))
+def _sample(features: np.ndarray) -> torch.Tensor:
+    """Return rows of features, no more than their mean and variance need."""
+    rows = features.reshape(-1, features.shape[-1])
+    if len(rows) > _ROWS_FOR_STATISTICS:
+        rng = np.random.default_rng(0)
+        rows = rows[rng.choice(len(rows), _ROWS_FOR_STATISTICS, replace=False)]
+    return torch.from_numpy(rows.astype(np.float32))
 
 
 def _optimizer(

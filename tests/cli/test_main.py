@@ -105,7 +105,8 @@ def test_wrong_usage_is_status_2(arguments, capsys):
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (CollectionError("nothing\n  there"), "nothing there"),
+        (CollectionError("nothing there"), "nothing there"),
+        (PairsError("2 faults:\n  row 1\n  row 2"), "2 faults:\n  row 1\n  row 2"),
         (ImageError("Cannot read image 'x.jpg'"), "Cannot read image 'x.jpg'"),
         (FileNotFoundError(2, "No such file or directory", "x"), "No such file or directory: x"),
         (OSError("odd"), "odd"),
@@ -118,7 +119,7 @@ def test_wrong_usage_is_status_2(arguments, capsys):
         ),
     ],
 )
-def test_a_mistake_of_the_user_is_one_line(info, capsys, error, message):
+def test_a_mistake_of_the_user_is_told_without_traceback(info, capsys, error, message):
     info(raising(error))
     assert main(["info", "here"]) == 1
     shown = capsys.readouterr()

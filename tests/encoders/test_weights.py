@@ -72,7 +72,7 @@ def test_a_package_without_the_file_leaves_the_cache(installed):
     assert find_weights(PLAIN) == path
 
 
-@pytest.mark.parametrize("content", [b"numbert", b"", CONTENT + b"\n"])
+@pytest.mark.parametrize("content", [b"Numbers", b"", CONTENT + b"\n"])
 def test_changed_weights_are_refused(installed, content):
     path = write(installed, content)
     with pytest.raises(WeightsNotFoundError) as caught:
