@@ -10,6 +10,7 @@ from astro_paperclip.exceptions import (
     CollectionError,
     ImageError,
     NoResultsWarning,
+    PairsError,
     SkippedImageWarning,
 )
 
