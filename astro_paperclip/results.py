@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -173,7 +174,8 @@ class PaperclipResult(Table):
     def summary(self, width: int | None = None) -> Table:
         """Give a short table to print: the display columns that have something to say.
 
-        Columns without a value, and columns that repeat an earlier one, are left out.
+        Columns without a value, and columns that repeat an earlier one, are left out. Where
+        nothing but the score is known of the images, their file names are given.
 
         Parameters
         ----------
@@ -193,6 +195,8 @@ class PaperclipResult(Table):
                 is_news = any(texts) and texts not in shown.values()
                 if is_news or name in CONTRACT_COLUMNS[:2]:
                     shown[name] = texts
+        if set(shown) == set(CONTRACT_COLUMNS[:2]) and "image" in self.colnames:
+            shown["image"] = [PurePath(image).name for image in _printed(self["image"])]
         if width is not None:
             shown = _fitted(shown, width)
         short = Table({name: _text_column(texts) for name, texts in shown.items()})

@@ -281,6 +281,13 @@ def test_summary_shows_what_says_something(result):
     assert list(short["score"]) == list(result["score"])
 
 
+def test_summary_names_images_that_nothing_else_is_known_of():
+    hits = [Hit("a", 0.2, {"image": "/data/one.jpg"}), Hit("b", 0.1, {"image": "/data/two.jpg"})]
+    short = PaperclipResult.from_hits(hits).summary()
+    assert short.colnames == ["rank", "score", "image"]
+    assert list(short["image"]) == ["one.jpg", "two.jpg"]
+
+
 def test_summary_leaves_out_repetition_and_joins_lines():
     hits = [Hit("a", 0.1, {"title": "A  title", "obs_title": "A title", "text": "x\ny"})]
     result = PaperclipResult.from_hits(hits)
