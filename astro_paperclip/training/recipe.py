@@ -47,9 +47,9 @@ class HeadRecipe:
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     text_rate: float = 1.0
-    temperature: float = 0.1
-    image_dropout: float = 0.3
-    text_dropout: float = 0.1
+    temperature: float = 0.2
+    image_dropout: float = 0.5
+    text_dropout: float = 0.3
     validation_fraction: float = 0.1
     seed: int = 0
 
