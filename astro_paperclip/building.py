@@ -12,9 +12,9 @@ from astropy.table import Table
 from astro_paperclip import encoders
 from astro_paperclip.collection import Collection
 from astro_paperclip.encoders import Encoder
+from astro_paperclip.encoders.views import check_views
 from astro_paperclip.exceptions import (
     CollectionError,
-    EncoderError,
     IndexMismatchError,
     PairsError,
     SkippedImageWarning,
@@ -126,8 +126,8 @@ def index_pairs(
     UntrainedEncoderWarning
         If no sentence will find anything with this encoder.
     """
-    if views is not None and views not in encoders.VIEWS:
-        raise EncoderError(f"Unknown views {views!r}: use one of {', '.join(encoders.VIEWS)}.")
+    if views is not None:
+        check_views(views)
     path = Path(collection).expanduser()
     table = pairs if isinstance(pairs, Table) else read_pairs(pairs)
     ids = _ids(table, path)

@@ -18,7 +18,7 @@ __all__ = [
     "split_towers",
 ]
 
-#: Hidden units of a projection (arXiv 2403.08851, section 3.3, "frozen + MLP head").
+#: Hidden units of a projection (arXiv 2403.08851, figure 2, the frozen model with MLP heads).
 HIDDEN_UNITS = 1024
 
 

@@ -4,10 +4,27 @@ import numpy as np
 
 from astro_paperclip.exceptions import EncoderError
 
-__all__ = ["VIEWS", "make_views"]
+__all__ = ["VIEWS", "check_views", "make_views"]
 
 #: How many vectors each named set of views averages.
 VIEWS = {"whole": 1, "rotations": 4, "dihedral": 8}
+
+
+def check_views(views: str) -> None:
+    """Raise if a name of views is unknown.
+
+    Parameters
+    ----------
+    views : str
+        One of ``VIEWS``.
+
+    Raises
+    ------
+    EncoderError
+        If it is not.
+    """
+    if views not in VIEWS:
+        raise EncoderError(f"Unknown views {views!r}: use one of {', '.join(VIEWS)}.")
 
 
 def make_views(square: np.ndarray, views: str = "whole") -> np.ndarray:
@@ -33,8 +50,7 @@ def make_views(square: np.ndarray, views: str = "whole") -> np.ndarray:
     EncoderError
         If the name is unknown.
     """
-    if views not in VIEWS:
-        raise EncoderError(f"Unknown views {views!r}: use one of {', '.join(VIEWS)}.")
+    check_views(views)
     turned = [np.rot90(square, turns) for turns in range(4 if VIEWS[views] > 1 else 1)]
     if views == "dihedral":
         turned += [picture[:, ::-1] for picture in turned]

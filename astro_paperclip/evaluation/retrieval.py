@@ -88,7 +88,7 @@ def retrieval_metrics(
 
     References
     ----------
-    .. [1] Mishra-Sharma, S., Song, Y., & Thaler, J. 2024, arXiv:2403.08851, section 4.1
+    .. [1] Mishra-Sharma, S., Song, Y., & Thaler, J. 2024, arXiv:2403.08851, figure 3
     """
     ranks = rank_pairs(image_vectors, text_vectors, captions)
     if len(groups) != len(captions):

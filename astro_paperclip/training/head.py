@@ -1,4 +1,4 @@
-"""Train the projections of frozen towers (arXiv 2403.08851, section 3.3)."""
+"""Train the projections of frozen towers (arXiv 2403.08851, figure 2)."""
 
 import math
 from dataclasses import dataclass
