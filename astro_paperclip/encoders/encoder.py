@@ -176,7 +176,7 @@ class Encoder:
             # Pixels last is how pictures lie in memory, and what channels-last layers want.
             # The copy also makes arrays that are read-only or turned fit for torch.
             pixels = torch.from_numpy(np.array(part, order="C")).to(self.device)
-            pixels = (pixels.permute(0, 3, 1, 2).to(torch.float32) / 255 - mean) / std
+            pixels = torch.addcmul(-mean / std, pixels.permute(0, 3, 1, 2), 1 / (255 * std))
             features.append(self._image_backbone(pixels.to(dtype)).float())
         return torch.cat(features)
 
