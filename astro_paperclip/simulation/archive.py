@@ -185,8 +185,9 @@ def _write_tables(proposals, folder):
             "title": proposal.title,
             "abstract": proposal.abstract,
             "category": proposal.category,
+            "proposal_type": proposal.observations[0].row["proposal_type"],
             "proposal_pi": proposal.pi,
-            "cycle": proposal.cycle,
+            "cycle": str(proposal.cycle),
         }
         proposal_rows.append(described)
         for observation in proposal.observations:
