@@ -20,6 +20,7 @@ for _kind in ("config", "cache"):
     (_folder / "astropy").mkdir(parents=True)
     os.environ[f"XDG_{_kind.upper()}_HOME"] = str(_folder)
     os.environ[f"ASTROPY_{_kind.upper()}_DIR"] = str(_folder / "astropy")
+os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(Path(_HOME.name, "hypothesis"))
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"

@@ -12,9 +12,15 @@ References
    https://www.ivoa.net/documents/ObsCore/
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["COLUMNS", "CONTRACT_COLUMNS", "OBSERVATION_COLUMNS", "ColumnInfo"]
+import numpy as np
+
+__all__ = ["COLUMNS", "CONTRACT_COLUMNS", "OBSERVATION_COLUMNS", "ColumnInfo", "text_array"]
+
+_PADDING_LIMIT = 64 * 2**20
+"""Texts that would take more bytes than this when padded are kept as objects."""
 
 
 @dataclass(frozen=True)
@@ -258,3 +264,22 @@ CONTRACT_COLUMNS = ("rank", "score", "obsid", "obs_id", "target_name", "obs_coll
 
 COLUMNS = {column.name: column for column in (*_RANKING, *_OBSERVATION, *_PICTURE)}
 """What is known of each column, by name, in the order of a result."""
+
+
+def text_array(values: Iterable[str]) -> np.ndarray:
+    """Make an array of texts.
+
+    Parameters
+    ----------
+    values : iterable of str
+        Texts of any lengths.
+
+    Returns
+    -------
+    array : `~numpy.ndarray`
+        Dtype ``str``; or ``object`` where it would mostly be padding, as one long abstract
+        makes of the whole column.
+    """
+    values = list(values)
+    longest = max(map(len, values), default=0)
+    return np.array(values, object if 4 * longest * len(values) > _PADDING_LIMIT else str)

@@ -33,6 +33,18 @@ class Conf(_ConfigNamespace):
         200_000_000,
         "Images with more pixels than this are refused before they are decoded.",
     )
+    mast_server = ConfigItem("https://mast.stsci.edu", "Address of MAST.")
+    proposals_url = ConfigItem(
+        "https://archive.stsci.edu/hst/catalogs/abstracts.cat",
+        "Address of the catalogue of Hubble proposals with their abstracts.",
+    )
+    timeout = ConfigItem(60.0, "Time limit in seconds for MAST to answer, or to go on sending.")
+    retries = ConfigItem(8, "How often a request to MAST is tried again before it is given up.")
+    max_connections = ConfigItem(8, "Number of files that are fetched at once.")
+    max_file_size = ConfigItem(200_000_000, "Previews with more bytes than this are refused.")
+    max_reply_size = ConfigItem(
+        2_000_000_000, "Replies of MAST's services with more bytes than this are refused."
+    )
     cache_dir = ConfigItem(
         "", "Where computed features are kept. Empty: a folder of its own in astropy's cache."
     )

@@ -9,9 +9,11 @@ from astroquery.exceptions import (
     InvalidQueryError,
     MaxResultsWarning,
     NoResultsWarning,
+    RemoteServiceError,
 )
 
 __all__ = [
+    "ArchiveError",
     "CollectionError",
     "CollectionInterruptedWarning",
     "CollectionLockedError",
@@ -28,6 +30,10 @@ __all__ = [
     "UntrainedEncoderWarning",
     "WeightsNotFoundError",
 ]
+
+
+class ArchiveError(RemoteServiceError):
+    """MAST, or the way to it, failed for good; or what it sent must not be used."""
 
 
 class ImageError(InvalidQueryError):

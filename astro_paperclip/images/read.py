@@ -1,6 +1,7 @@
 """Read one image, whatever it comes as."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from astro_paperclip.images.arrays import picture_from_array
 from astro_paperclip.images.footprint import BACKGROUND, paint_outside
 from astro_paperclip.images.formats import is_fits, open_picture, values_from_fits, values_from_hdus
 
-__all__ = ["MINIMUM_SIDE", "read_image"]
+__all__ = ["MINIMUM_SIDE", "check_size", "read_image"]
 
 MINIMUM_SIDE = 8
 """Pixels; an image with a shorter side shows nothing that could be searched for."""
@@ -74,7 +75,7 @@ def read_image(
 
 def _read_file(path: Path, at_least, max_pixels, stretch) -> Image.Image:
     if is_fits(path) and path.is_file():
-        values = values_from_fits(path, _size_check(max_pixels))
+        values = values_from_fits(path, partial(check_size, max_pixels=max_pixels))
         return _finish(picture_from_array(values, stretch=stretch), at_least, stretch)
     try:
         stream = path.open("rb")
@@ -84,7 +85,7 @@ def _read_file(path: Path, at_least, max_pixels, stretch) -> Image.Image:
         raise ImageError(error.strerror) from None
     with stream:
         picture = open_picture(stream)
-        _size_check(max_pixels)(*picture.size)
+        check_size(*picture.size, max_pixels)
         if at_least and picture.format == "JPEG":
             shrink = max(1, max(picture.size) // at_least)
             picture.draft(None, tuple(max(1, side // shrink) for side in picture.size))
@@ -94,11 +95,11 @@ def _read_file(path: Path, at_least, max_pixels, stretch) -> Image.Image:
 
 def _read_object(source, at_least, max_pixels, stretch) -> Image.Image:
     if isinstance(source, Image.Image):
-        _size_check(max_pixels)(*source.size)
+        check_size(*source.size, max_pixels)
         return _finish(source, at_least, stretch)
-    values = _values(source, _size_check(max_pixels))
+    values = _values(source, partial(check_size, max_pixels=max_pixels))
     if values.ndim >= 2:
-        _size_check(max_pixels)(values.shape[1], values.shape[0])
+        check_size(values.shape[1], values.shape[0], max_pixels)
     return _finish(picture_from_array(values, stretch=stretch), at_least, stretch)
 
 
@@ -138,22 +139,29 @@ def _plain(picture: Image.Image, stretch: str) -> Image.Image:
     return picture.convert("L" if picture.mode == "1" else "RGB")
 
 
-def _size_check(max_pixels: int | None):
-    """Return a function that raises where a width and a height are too much or too little."""
+def check_size(width: int, height: int, max_pixels: int | None = None) -> None:
+    """Refuse an image with too many or too few pixels, before it is decoded.
+
+    Parameters
+    ----------
+    width, height : int
+        Its size [pixel].
+    max_pixels : int, optional
+        Default: ``conf.max_image_pixels``.
+
+    Raises
+    ------
+    ImageError
+        If it is too large or too small.
+    """
     limit = conf.max_image_pixels if max_pixels is None else max_pixels
-
-    def check(width: int, height: int) -> None:
-        if width * height > limit:
-            raise ImageError(
-                f"{width} x {height} pixels are more than the limit of {limit:,}; "
-                "raise conf.max_image_pixels if you trust its source"
-            )
-        if min(width, height) < MINIMUM_SIDE:
-            raise ImageError(
-                f"{width} x {height} pixels are too few, each side needs {MINIMUM_SIDE}"
-            )
-
-    return check
+    if width * height > limit:
+        raise ImageError(
+            f"{width} x {height} pixels are more than the limit of {limit:,}; "
+            "raise conf.max_image_pixels if you trust its source"
+        )
+    if min(width, height) < MINIMUM_SIDE:
+        raise ImageError(f"{width} x {height} pixels are too few, each side needs {MINIMUM_SIDE}")
 
 
 def _describe(source) -> str:

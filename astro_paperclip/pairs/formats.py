@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Column, MaskedColumn, Table
 
-from astro_paperclip.columns import COLUMNS
+from astro_paperclip.columns import COLUMNS, text_array
 from astro_paperclip.exceptions import PairsError
 from astro_paperclip.files import written_whole
 
@@ -26,7 +26,6 @@ _DTYPES = {name: info.dtype for name, info in COLUMNS.items()} | {
 _UNITS = {name: info.unit for name, info in COLUMNS.items()} | {"ra": "deg", "dec": "deg"}
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 _READ_ERRORS = (OSError, ValueError, TypeError, KeyError, NotImplementedError, csv.Error)
-_PADDING_LIMIT = 64 * 2**20  # bytes
 
 
 def read_file(path: Path) -> tuple[Table, list[str]]:
@@ -137,10 +136,7 @@ def _packed(values: list, dtype: str, unit, description) -> Column:
     mask = [value is None and dtype != "str" for value in values]
     empty = "" if dtype == "str" else 0
     filled = [empty if value is None else value for value in values]
-    if dtype == "str":
-        longest = max(map(len, filled), default=0)
-        dtype = object if 4 * longest * len(filled) > _PADDING_LIMIT else str
-    data = np.array(filled, dtype=dtype)
+    data = text_array(filled) if dtype == "str" else np.array(filled, dtype=dtype)
     if any(mask):
         return MaskedColumn(data, mask=mask, unit=unit, description=description)
     return Column(data, unit=unit, description=description)

@@ -10,8 +10,9 @@ from astropy import units as u
 from astropy.table import MaskedColumn, Table
 from pyarrow import parquet
 
+from astro_paperclip import columns
 from astro_paperclip.exceptions import PairsError
-from astro_paperclip.pairs import formats, read_pairs, write_pairs
+from astro_paperclip.pairs import read_pairs, write_pairs
 
 SUFFIXES = ["csv", "ecsv", "parquet"]
 
@@ -126,7 +127,7 @@ def test_parquet_from_other_tools(folder):
 
 
 def test_long_columns_are_not_padded(folder, monkeypatch):
-    monkeypatch.setattr(formats, "_PADDING_LIMIT", 100)
+    monkeypatch.setattr(columns, "_PADDING_LIMIT", 100)
     rows = rows_of(4)
     rows[0] = (rows[0][0], "long " * 30 + "caption", rows[0][2])
     plain = read_pairs(write_csv(folder / "a.csv", rows))
