@@ -34,6 +34,7 @@ class Collection:
         The collection's directory.
     encoder_name : str
         Name of the encoder that made the vectors, as `astro_paperclip.encoders.load` takes it.
+        Empty, as are the next three, until something is indexed.
     encoder_fingerprint : str
         Its fingerprint: vectors of encoders with different fingerprints cannot be compared.
     dimension : int
@@ -42,6 +43,9 @@ class Collection:
         Name of the views of each picture that were encoded.
     title : str
         What the collection is, in a few words.
+    recipe : dict
+        What it was asked to hold, where it was built from an archive: mission, criteria and
+        whatever else `astro_paperclip.building.build` needs to go on.
     created, modified : str
         Time of the first and of the last change (UTC, ISO 8601).
     software : dict
@@ -49,11 +53,12 @@ class Collection:
     """
 
     path: Path
-    encoder_name: str
-    encoder_fingerprint: str
-    dimension: int
+    encoder_name: str = ""
+    encoder_fingerprint: str = ""
+    dimension: int = 0
     views: str = ""
     title: str = ""
+    recipe: dict[str, Any] = field(default_factory=dict)
     created: str = ""
     modified: str = ""
     software: dict[str, str] = field(default_factory=dict)
@@ -63,11 +68,12 @@ class Collection:
         cls,
         path: str | os.PathLike,
         *,
-        encoder_name: str,
-        encoder_fingerprint: str,
-        dimension: int,
+        encoder_name: str = "",
+        encoder_fingerprint: str = "",
+        dimension: int = 0,
         views: str = "",
         title: str = "",
+        recipe: dict[str, Any] | None = None,
     ) -> "Collection":
         """Make a directory into a collection, by writing its ``collection.toml``.
 
@@ -75,14 +81,16 @@ class Collection:
         ----------
         path : str or path-like
             The directory; it is made where needed.
-        encoder_name, encoder_fingerprint : str
-            Name and fingerprint of the encoder that makes the vectors.
-        dimension : int
+        encoder_name, encoder_fingerprint : str, optional
+            Name and fingerprint of the encoder that makes the vectors, where it is known.
+        dimension : int, optional
             Length of a vector.
         views : str, optional
             Name of the views of each picture that are encoded.
         title : str, optional
             What the collection is. By default the name of the directory.
+        recipe : dict, optional
+            What the collection is asked to hold, in values that TOML knows.
 
         Returns
         -------
@@ -107,6 +115,7 @@ class Collection:
             dimension=int(dimension),
             views=str(views),
             title=title or path.resolve().name,
+            recipe=dict(recipe or {}),
             created=now,
             modified=now,
             software=_software(),
@@ -163,9 +172,29 @@ class Collection:
         return self.path / "encoder"
 
     @property
+    def proposals_path(self) -> Path:
+        """The file with a row a proposal, where the collection has one."""
+        return self.path / "proposals.parquet"
+
+    @property
+    def observations_path(self) -> Path:
+        """The file with a row an observation, where the collection has one."""
+        return self.path / "observations.parquet"
+
+    @property
+    def previews_path(self) -> Path:
+        """The file that says which product each preview is, where the collection has one."""
+        return self.path / "previews.parquet"
+
+    @property
     def pairs_path(self) -> Path:
         """The file with the collection's image-caption pairs, where it has one."""
         return self.path / "pairs.parquet"
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether it is known which encoder makes the vectors."""
+        return bool(self.encoder_fingerprint)
 
     @staticmethod
     def exists(path: str | os.PathLike) -> bool:
@@ -195,13 +224,10 @@ class Collection:
                 "into another directory."
             )
         try:
-            encoder = content["encoder"]
             return cls(
                 path=path,
-                encoder_name=_typed(encoder, "name", str),
-                encoder_fingerprint=_typed(encoder, "fingerprint", str),
-                dimension=_typed(encoder, "dimension", int),
-                views=_typed(encoder, "views", str),
+                **_encoder_of(content),
+                recipe=dict(content.get("recipe", {})),
                 title=_typed(content, "title", str),
                 created=_typed(content, "created", str),
                 modified=_typed(content, "modified", str),
@@ -219,19 +245,35 @@ class Collection:
             "title": self.title,
             "created": self.created,
             "modified": self.modified,
-            "encoder": {
+            "software": self.software,
+        }
+        if self.recipe:
+            content["recipe"] = self.recipe
+        if self.is_indexed:
+            content["encoder"] = {
                 "name": self.encoder_name,
                 "fingerprint": self.encoder_fingerprint,
                 "dimension": self.dimension,
                 "views": self.views,
-            },
-            "software": self.software,
-        }
+            }
         try:
             with written_whole(self.record_path) as temporary:
                 temporary.write_text(tomli_w.dumps(content), encoding="utf-8")
         except OSError as error:
             raise CollectionError(f"{self.record_path} cannot be written: {error}.") from error
+
+
+def _encoder_of(content: dict[str, Any]) -> dict[str, Any]:
+    """Return what a record says of the encoder; nothing before anything was indexed."""
+    if "encoder" not in content and "recipe" in content:
+        return {}
+    encoder = content["encoder"]
+    return {
+        "encoder_name": _typed(encoder, "name", str),
+        "encoder_fingerprint": _typed(encoder, "fingerprint", str),
+        "dimension": _typed(encoder, "dimension", int),
+        "views": _typed(encoder, "views", str),
+    }
 
 
 def _typed(table: dict, name: str, kind: type) -> Any:

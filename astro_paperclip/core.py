@@ -15,6 +15,7 @@ import numpy as np
 from astroquery.exceptions import InputWarning
 from astroquery.query import BaseQuery
 
+from astro_paperclip import archive
 from astro_paperclip.collection import Collection
 from astro_paperclip.config import conf
 from astro_paperclip.exceptions import (
@@ -65,6 +66,11 @@ class PaperclipMastClass(BaseQuery):
     >>> with PaperclipMast(collection="~/hubble") as paperclip:  # doctest: +SKIP
     ...     result = paperclip.query_text("edge-on galaxy with a dust lane", limit=5)
     """
+
+    get_product_list = staticmethod(archive.get_product_list)
+    filter_products = staticmethod(archive.filter_products)
+    download_products = staticmethod(archive.download_products)
+    get_urls = staticmethod(archive.get_urls)
 
     def __init__(
         self,

@@ -1,19 +1,19 @@
-"""Everything once, offline: simulate, train, evaluate, index, ask."""
+"""Everything once, offline: build a collection from a simulated archive, and ask."""
 
-import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from astro_paperclip import encoders
-from astro_paperclip.building import index_pairs
+from astro_paperclip.building import build
 from astro_paperclip.core import PaperclipMastClass
 from astro_paperclip.evaluation import evaluate, format_report
 from astro_paperclip.logger import log
 from astro_paperclip.notebook import save_gallery
 from astro_paperclip.results import PaperclipResult
-from astro_paperclip.simulation import write_archive
-from astro_paperclip.training import HeadRecipe, train
+from astro_paperclip.simulation import serve, write_archive
+from astro_paperclip.simulation.observations import FIRST_PROPOSAL
 from astro_paperclip.training.train import VALIDATION_FILE
 
 __all__ = ["QUESTIONS", "DemoReport", "run_demo"]
@@ -29,11 +29,9 @@ QUESTIONS = (
 
 _PROPOSALS = 120
 _VALIDATION_FRACTION = 0.2
-_VIEWS = 8
 _ROWS = 6
 _WIDTH = 110  # characters of a printed line
 _GALLERY = "gallery.png"
-_MADE_BY_INDEXING = ("collection.toml", "index")
 
 
 @dataclass(frozen=True)
@@ -65,12 +63,12 @@ def run_demo(
     proposals: int = _PROPOSALS,
     progress: bool = True,
 ) -> DemoReport:
-    """Build a simulated archive, train on it, index it and search it.
+    """Simulate an archive, build a collection from it, and search that.
 
     Parameters
     ----------
     output : str or path
-        Directory of the collection; an earlier demo there is made anew.
+        Directory of the collection; a demo that was interrupted goes on there.
     say : callable
         Takes each line of the story.
     proposals : int
@@ -89,26 +87,27 @@ def run_demo(
         If the directory holds something else.
     """
     output = Path(output).expanduser()
-    say(f"1. Simulating {proposals} proposals and their observations (none of this is real data)")
-    pairs = write_archive(output, proposals=proposals, progress=progress)
-    for name in _MADE_BY_INDEXING:
-        _remove(output / name)
+    say(f"1. Simulating an archive of {proposals} proposals (none of this is real data)")
+    with tempfile.TemporaryDirectory() as folder:
+        write_archive(folder, proposals=proposals, progress=progress)
+        with serve(folder) as server:
+            say(f"2. Building a collection from it, as from MAST: it is served at {server.url}")
+            report = build(
+                output,
+                mast=server.url,
+                proposal_id=range(FIRST_PROPOSAL, FIRST_PROPOSAL + proposals),
+                validation_fraction=_VALIDATION_FRACTION,
+                progress=progress,
+            )
+    say(report.summary())
 
-    say("2. Training the projections of 'compact' on four fifths of the proposals")
-    recipe = HeadRecipe(views=_VIEWS, validation_fraction=_VALIDATION_FRACTION)
-    encoder = output / "encoder"
-    say(train(pairs, "compact", encoder, recipe=recipe, progress=progress).summary())
-
-    say("3. Indexing all previews")
-    say(index_pairs(output, pairs, str(encoder), progress=progress).summary())
-
-    say("4. Asking")
+    say("\n3. Asking")
     results = _ask(output, say)
     footer = 'Simulated observations: python -m pip install ".[all]" && astro-paperclip demo'
     gallery = save_gallery(results, output / _GALLERY, per_query=_ROWS, footer=footer)
 
-    say("\n5. Retrieval accuracy on the proposals that were not trained on, in per cent")
-    metrics = _evaluate(encoder, output, say)
+    say("\n4. Retrieval accuracy on the proposals that were not trained on, in per cent")
+    metrics = _evaluate(output, say)
     accuracy = metrics["protocols"]["grouped"]["image_to_text"]["top_percent"]["10"]
     say(
         f"\nHeld-out top-10% accuracy: {100 * accuracy:.0f} % (chance: 10 %).\n"
@@ -116,13 +115,6 @@ def run_demo(
         f"  astro-paperclip query {output} 'comet with two tails'"
     )
     return DemoReport(output, gallery, results, metrics)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _ask(output: Path, say: Callable[[str], None]) -> dict[str, PaperclipResult]:
@@ -136,7 +128,8 @@ def _ask(output: Path, say: Callable[[str], None]) -> dict[str, PaperclipResult]
     return results
 
 
-def _evaluate(encoder: Path, output: Path, say: Callable[[str], None]) -> dict:
+def _evaluate(output: Path, say: Callable[[str], None]) -> dict:
+    encoder = output / "encoder"
     metrics = evaluate([encoder / VALIDATION_FILE], encoders.load(encoder), output / "evaluation")
     say(format_report(metrics))
     return metrics

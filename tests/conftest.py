@@ -10,8 +10,8 @@ _ROOT = Path(__file__).resolve().parents[1]
 
 # A light client has the base dependencies only; what they cannot run is not collected there.
 _NEEDS = {
-    "torch": ["encoders", "training", "evaluation/test_evaluate.py", "test_building.py"],
-    "qdrant_edge": ["index", "test_building.py"],
+    "torch": ["encoders", "training", "evaluation/test_evaluate.py", "building"],
+    "qdrant_edge": ["index", "building"],
     "matplotlib": ["notebook", "test_demo.py"],
 }
 collect_ignore = [

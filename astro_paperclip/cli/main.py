@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
-from astro_paperclip.cli import demo, evaluate, index, info, query, simulate, train
+from astro_paperclip.cli import build, demo, evaluate, index, info, query, simulate, train
 
 __all__ = ["build_parser", "command", "main"]
 
@@ -28,6 +28,8 @@ Find Hubble observations by what they show.
 
 Start with 'astro-paperclip demo': it makes a small simulated archive, trains an encoder,
 builds a collection and searches it, with no network, in a few minutes.
+
+  build    make a collection of real observations from MAST
 
 Your own images take three steps:
   train    teach an encoder which pictures go with which texts
@@ -63,7 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for verb in (demo, simulate, train, evaluate, index, query, info):
+    for verb in (demo, simulate, build, train, evaluate, index, query, info):
         verb.add_parser(verbs)
     return parser
 
@@ -137,9 +139,9 @@ def _show_warning(message: Warning | str, *_) -> None:
 
 def _explained(error: Exception) -> str | None:
     """Return what to tell the user, or `None` for an error that is not of their making."""
-    from astro_paperclip.exceptions import InvalidQueryError
+    from astro_paperclip.exceptions import ArchiveError, InvalidQueryError
 
-    if isinstance(error, InvalidQueryError):
+    if isinstance(error, InvalidQueryError | ArchiveError):
         return str(error)  # one line, or a list of faults with a line each
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith(
         "astro_paperclip"

@@ -10,6 +10,7 @@ __all__ = [
     "add_quiet",
     "add_verb",
     "fraction",
+    "number",
     "positive",
     "whole",
 ]
@@ -106,6 +107,11 @@ def positive(text: str) -> int:
 def whole(text: str) -> int:
     """Read a whole number from 0."""
     return _checked(int, text, lambda value: value >= 0, "a whole number from 0")
+
+
+def number(text: str) -> float:
+    """Read a number that is not negative."""
+    return _checked(float, text, lambda value: 0 <= value < float("inf"), "a number from 0")
 
 
 def fraction(text: str) -> float:

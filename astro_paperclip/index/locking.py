@@ -28,6 +28,10 @@ class IndexLock:
         The collection's directory.
     shared : bool
         Whether other readers may hold the lock too.
+    name : str, optional
+        Name of the lock file, where something else in the directory than the index is locked.
+    refusal : str, optional
+        What to say when another handle holds the lock.
 
     Raises
     ------
@@ -35,9 +39,16 @@ class IndexLock:
         If another handle holds the lock.
     """
 
-    def __init__(self, directory: str | os.PathLike, *, shared: bool):
+    def __init__(
+        self,
+        directory: str | os.PathLike,
+        *,
+        shared: bool,
+        name: str = LOCK_NAME,
+        refusal: str | None = None,
+    ):
         self._directory = Path(directory)
-        path = self._directory / LOCK_NAME
+        path = self._directory / name
         self._connection = None
         try:
             self._connection = sqlite3.connect(
@@ -53,7 +64,7 @@ class IndexLock:
         except sqlite3.Error as error:
             self.release()
             if getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
-                raise CollectionLockedError(self._refusal(shared)) from None
+                raise CollectionLockedError(refusal or self._refusal(shared)) from None
             raise CollectionError(
                 f"{path} cannot be locked: {error}. The index needs a directory that can be "
                 "written to, even for a search."

@@ -14,7 +14,7 @@ from astro_paperclip.exceptions import (
     SkippedImageWarning,
 )
 
-VERBS = ["demo", "simulate", "train", "evaluate", "index", "query", "info"]
+VERBS = ["demo", "simulate", "build", "train", "evaluate", "index", "query", "info"]
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_help_lists_all_verbs(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     listed = capsys.readouterr().out.partition("verbs:")[2]
-    assert [line.split()[0] for line in listed.splitlines()[2:9]] == VERBS
+    assert [line.split()[0] for line in listed.splitlines()[2 : 2 + len(VERBS)]] == VERBS
 
 
 def test_version(capsys):

@@ -1,11 +1,17 @@
 import inspect
+import signal
+import subprocess
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import requests
 
 from astro_paperclip.cli.index import VIEWS
 from astro_paperclip.cli.main import main
+from astro_paperclip.simulation import write_archive
 
 REPORT = SimpleNamespace(summary=lambda: "all went well")
 
@@ -80,6 +86,63 @@ def test_evaluate(replace, capsys):
     assert capsys.readouterr().out == "a table\n"
 
 
+def test_build(replace, capsys):
+    build = replace("building.build", return_value=REPORT)
+    what = "build there --cycle 28 29 --mission JWST --criteria calib_level=2,3 --criteria filters="
+    how = "--recipe paper --per-proposal 5 --caption title --sky-radius 2 --encoder e --train no"
+    where = "--mast-server http://x --proposals a.cat --route tap --stage pairs index --quiet"
+    assert main(f"{what} {how} {where} --radius 0.1 --seed 4 --offline".split()) == 0
+    assert capsys.readouterr().out == "all went well\n"
+    assert given(build)["collection"] == "there"
+    expected = {"recipe": "paper", "mast": "http://x", "route": "tap", "stages": ["pairs", "index"]}
+    expected |= {"offline": True, "cloud": False, "device": None, "progress": False}
+    assert given(build).items() >= expected.items()
+    changes = {name: value for name, value in given(build)["changes"].items() if value is not None}
+    assert changes == {
+        "cycle": ["28", "29"],
+        "mission": "JWST",
+        "criteria": {"calib_level": [2, 3], "filters": None},
+        "per_proposal": 5,
+        "caption": "title",
+        "sky_radius": 2.0,
+        "encoder": "e",
+        "train": "no",
+        "radius": 0.1,
+        "seed": 4,
+        "proposals": "a.cat",
+    }
+
+
+def test_build_goes_on_with_what_was_asked(replace):
+    build = replace("building.build", return_value=REPORT)
+    assert main(["build", "there"]) == 0
+    assert set(given(build)["changes"].values()) == {None}
+    assert given(build)["recipe"] is given(build)["mast"] is given(build)["stages"] is None
+
+
+def test_build_reads_criteria(replace, capsys):
+    replace("building.build", return_value=REPORT)
+    assert main(["build", "there", "--criteria", "instrument_name"]) == 1
+    assert "'instrument_name': write COLUMN=VALUE" in capsys.readouterr().err
+
+
+def test_build_knows_stages_and_recipes():
+    pytest.importorskip("torch")
+    from astro_paperclip import building
+    from astro_paperclip.cli import build
+
+    assert tuple(stage.name for stage in building.STAGES) == build.STAGES
+    assert tuple(building.RECIPES) == build.RECIPES
+
+
+def test_an_archive_that_fails_is_one_line(replace, capsys):
+    from astro_paperclip.exceptions import ArchiveError
+
+    replace("building.build", side_effect=ArchiveError("MAST failed 9 times"))
+    assert main(["build", "there", "--cycle", "29"]) == 1
+    assert capsys.readouterr().err == "astro-paperclip: error: MAST failed 9 times\n"
+
+
 def test_info(replace, capsys):
     facts = {"points": 12, "encoder": "compact", "state": "complete"}
     describe = replace("building.describe_collection", return_value=facts)
@@ -105,3 +168,34 @@ def test_simulate(replace, capsys):
     assert next(iter(given(write_archive).values())) == "there"
     assert given(write_archive).items() >= {"proposals": 5, "seed": 9, "progress": True}.items()
     assert Path(capsys.readouterr().out.strip()) == Path("there/pairs.csv")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_simulate_serves_until_a_signal(tmp_path, number):
+    """The archive is written where there is none, and taken as it is where there is one."""
+    archive = tmp_path / "sky"
+    if number == signal.SIGTERM:
+        write_archive(archive, proposals=2, size=32, progress=False)
+    command = [sys.executable, "-m", "astro_paperclip.cli.main", "simulate", str(archive)]
+    options = "--serve --proposals 3 --quiet --latency 1 --fault-rate 0"
+    with subprocess.Popen(
+        [*command, *options.split()], stdout=subprocess.PIPE, text=True
+    ) as process:
+        url = process.stdout.readline().strip()
+        catalogue = requests.get(f"{url}/simulated/abstracts.cat", timeout=60).text
+        process.send_signal(number)
+        assert process.wait(timeout=60) == 0
+        assert f"--mast-server {url}" in process.stdout.read()
+    assert catalogue.count("\nTitle: ") == (3 if number == signal.SIGINT else 2)
+
+
+def test_simulate_passes_on_what_goes_wrong(replace, tmp_path, monkeypatch):
+    write_archive(tmp_path, proposals=1, size=32, progress=False)
+    server = SimpleNamespace(url="http://127.0.0.1:5")
+    serve = replace("simulation.serve", return_value=nullcontext(server))
+    monkeypatch.setattr("threading.Event.wait", lambda *_: True)
+    options = "--serve --port 5 --latency 50 --fault-rate 0.25 --seed 3"
+    assert main(["simulate", str(tmp_path), *options.split()]) == 0
+    assert (
+        given(serve).items() >= {"port": 5, "latency": 0.05, "fault_rate": 0.25, "seed": 3}.items()
+    )

@@ -1,9 +1,9 @@
-"""Build a collection: from pairs files and an encoder to an index that can be searched."""
+"""From pairs files and an encoder to an index that can be searched."""
 
 import os
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ from astro_paperclip.files import written_whole_folder
 from astro_paperclip.index import Store, open_store, point_id
 from astro_paperclip.pairs import read_pairs
 
-__all__ = ["IndexReport", "describe_collection", "index_pairs"]
+__all__ = ["IndexReport", "index_pairs"]
 
 #: Columns whose value names an observation's preview for good, the best first.
 _IDENTIFIERS = ("preview", "jpegURL")
@@ -168,45 +168,10 @@ def index_pairs(
     return report
 
 
-def describe_collection(path: str | Path) -> dict:
-    """Return what a collection holds.
-
-    Parameters
-    ----------
-    path : str or path
-        The collection's directory.
-
-    Returns
-    -------
-    description : dict
-        ``collection``, ``points``, ``state``, ``encoder``, ``fingerprint``, ``dimension``,
-        ``views``, ``created`` and ``modified``.
-
-    Raises
-    ------
-    CollectionError
-        If there is no collection, or it is damaged.
-    """
-    home = Collection.open(path)
-    with open_store(home.path) as store:
-        info = store.info()
-    return {
-        "collection": str(home.path),
-        "points": info["count"],
-        "state": info["state"],
-        "encoder": home.encoder_name,
-        "fingerprint": home.encoder_fingerprint,
-        "dimension": info["dimension"],
-        "views": home.views,
-        "created": home.created,
-        "modified": home.modified,
-    }
-
-
 def _open_or_create(path: Path, encoder: Encoder, views: str | None) -> Collection:
     """Return the collection, made where it is missing, or raise if it has another encoder."""
-    if Collection.exists(path):
-        home = Collection.open(path)
+    home = Collection.open(path) if Collection.exists(path) else None
+    if home is not None and home.is_indexed:
         if home.encoder_fingerprint != encoder.fingerprint:
             raise IndexMismatchError(
                 f"{path} was indexed with the encoder {home.encoder_name!r} "
@@ -230,13 +195,13 @@ def _open_or_create(path: Path, encoder: Encoder, views: str | None) -> Collecti
             # The collection must not lose its encoder when the training run is tidied away.
             with written_whole_folder(own) as copied:
                 encoders.write(encoder, copied)
-    return Collection.create(
-        path,
-        encoder_name="encoder" if encoder.folder is not None else encoder.name,
-        encoder_fingerprint=encoder.fingerprint,
-        dimension=encoder.dim,
-        views=views or "whole",
-    )
+    made = {
+        "encoder_name": "encoder" if encoder.folder is not None else encoder.name,
+        "encoder_fingerprint": encoder.fingerprint,
+        "dimension": encoder.dim,
+        "views": views or "whole",
+    }
+    return Collection.create(path, **made) if home is None else replace(home, **made).save()
 
 
 def _ids(table: Table, home: Path) -> list[str]:

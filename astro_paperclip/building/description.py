@@ -1,0 +1,55 @@
+"""Say what a collection holds, without loading its encoder."""
+
+from pathlib import Path
+
+from astro_paperclip.building.ledger import Ledger
+from astro_paperclip.building.stages import STAGES
+from astro_paperclip.collection import Collection
+from astro_paperclip.index import open_store
+
+__all__ = ["describe_collection"]
+
+
+def describe_collection(path: str | Path) -> dict:
+    """Return what a collection holds.
+
+    Parameters
+    ----------
+    path : str or path
+        The collection's directory.
+
+    Returns
+    -------
+    description : dict
+        ``collection``, ``points``, ``state``, ``encoder``, ``fingerprint``, ``dimension``,
+        ``views``, ``created`` and ``modified``.
+
+    Raises
+    ------
+    CollectionError
+        If there is no collection, or it is damaged.
+    """
+    home = Collection.open(path)
+    if not home.is_indexed:
+        entries = Ledger(home.path)
+        done = [stage.name for stage in STAGES if entries.entry(stage.name).get("report")]
+        return {
+            "collection": str(home.path),
+            "points": 0,
+            "state": f"not indexed yet; done: {', '.join(done) or 'nothing'}",
+            "created": home.created,
+            "modified": home.modified,
+        }
+    with open_store(home.path) as store:
+        info = store.info()
+    return {
+        "collection": str(home.path),
+        "points": info["count"],
+        "state": info["state"],
+        "encoder": home.encoder_name,
+        "fingerprint": home.encoder_fingerprint,
+        "dimension": info["dimension"],
+        "views": home.views,
+        "created": home.created,
+        "modified": home.modified,
+    }
