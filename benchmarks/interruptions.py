@@ -25,6 +25,9 @@ from pyarrow import parquet
 from astro_paperclip.index import open_store
 from astro_paperclip.simulation import serve, write_archive
 
+EARLIEST = 2.0
+"""Time [s] that Python takes to import what a build needs."""
+
 TABLES = ("proposals.parquet", "observations.parquet", "previews.parquet", "pairs.parquet")
 
 
@@ -83,7 +86,7 @@ def main() -> None:
     parser.add_argument("--per-proposal", type=int, default=10)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--size", type=int, default=128, help="side of a preview [pixel]")
-    parser.add_argument("--latency", type=float, default=20.0, help="of the server [ms]")
+    parser.add_argument("--latency", type=float, default=200.0, help="of the server [ms]")
     parser.add_argument("--encoder", default="compact")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
@@ -108,7 +111,8 @@ def main() -> None:
             killed = 0
             while killed < arguments.kills:
                 process = start_build(folder / "killed", server.url, options)
-                moment = moments.uniform(0, took)
+                # As many in each octave of time: the stages that use the network come first.
+                moment = EARLIEST * (took / EARLIEST) ** moments.random()
                 try:
                     process.wait(moment)
                 except subprocess.TimeoutExpired:

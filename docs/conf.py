@@ -40,11 +40,13 @@ intersphinx_mapping = {
 } | {
     "PIL": ("https://pillow.readthedocs.io/en/stable/", None),
     "astroquery": ("https://astroquery.readthedocs.io/en/latest/", None),
+    "pyarrow": ("https://arrow.apache.org/docs/", None),
     "torch": ("https://docs.pytorch.org/docs/stable/", None),
+    "urllib3": ("https://urllib3.readthedocs.io/en/stable/", None),
 }
 if os.environ.get("PAPERCLIP_DOCS_OFFLINE") == "1":
     # Without a network, references into other projects cannot be checked.
-    _others = "|".join([*intersphinx_mapping, "os", "pathlib"])
+    _others = "|".join([*intersphinx_mapping, "collections", "os", "pathlib"])
     nitpick_ignore_regex = [(r"py:.*", rf"({_others})\..*")]
     intersphinx_mapping = {}
 

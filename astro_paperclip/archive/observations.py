@@ -103,7 +103,7 @@ def query_observations(
         Only with ``coordinates``: a number is in degrees. Default 0.2 deg.
     region : optional
         Observations whose footprint shares a point with this: a circle or a polygon of
-        `regions`, a text in STC-S, or several of those.
+        the package ``regions``, a text in STC-S, or several of those.
     route : {"auto", "portal", "tap"}
         Whom to ask: MAST's portal as astroquery does; its TAP service; or, by default, the
         TAP service for more than 20 proposals and for what the portal cannot be asked, and the
@@ -119,9 +119,11 @@ def query_observations(
     Returns
     -------
     table : `~astropy.table.Table`
-        The same rows and columns by either route, see
-        `~astro_paperclip.archive.tables.observation_table`. ``distance`` [arcsec] comes last
-        where ``coordinates`` were given.
+        The same rows and columns by either route: those of
+        `~astro_paperclip.columns.OBSERVATION_COLUMNS` with their dtypes, units and UCDs, masked
+        where MAST says nothing. One row an ``obsid``, in ascending order. ``distance`` [arcsec]
+        comes last where ``coordinates`` were given. ``meta["left_out"]`` counts by reason the
+        rows that could not be used.
 
     Raises
     ------

@@ -68,7 +68,7 @@ def get_product_list(
     Returns
     -------
     products : `~astropy.table.Table`
-        One row a file (``dataURI``), with `PRODUCT_COLUMNS`, and ``rank`` and ``score`` of the
+        One row a file (``dataURI``), with the columns of MAST, and ``rank`` and ``score`` of the
         best observation that has it where the observations have them, in this order.
         ``parent_obsid`` is the observation's ``obsid``. It is empty, with a
         `~astroquery.exceptions.NoResultsWarning`, if there is nothing.
@@ -252,6 +252,10 @@ def _listed_whole(mast: Mast, obsids: list[str]) -> Table:
     From 0.4.12 on, astroquery takes the first page of a reply for all of it.
     """
     products = mast.attempt(_listed, mast.observations, obsids)
+    if not len(products):
+        # Every observation has products: an empty list is not believed at once.
+        mast.traffic.count(fault="empty")
+        products = mast.attempt(_listed, mast.observations, obsids)
     if len(products) != mast.observations._portal_api_connection.PAGESIZE:
         return products
     half = len(obsids) // 2

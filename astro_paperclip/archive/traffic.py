@@ -16,6 +16,7 @@ FAULTS = (
     "incomplete",
     "too slow",
     "unreadable",
+    "empty",
     "not an image",
 )
 """Kinds of fault that may be gone at the next attempt, as a client sees them."""

@@ -1,13 +1,14 @@
 """Build a collection from an archive, stage by stage; stop at any moment and go on later."""
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from astro_paperclip.archive import Mast
+from astro_paperclip.archive import SELECTION_RULES, Mast
 from astro_paperclip.building.ledger import Ledger, fingerprint
 from astro_paperclip.building.recipe import RECIPES, BuildRecipe
 from astro_paperclip.building.report import BuildReport, StageReport
@@ -93,12 +94,21 @@ def build(
             stage.name == "encoder" and not _is_current(stage, work, ledger) for stage in chosen
         ),
     )
+    before = _asked(mast)
     path.mkdir(parents=True, exist_ok=True)
     with _alone(path):
         _record(path, wanted)
         reports = [_bring_up_to_date(stage, work, ledger) for stage in chosen]
-    traffic = mast.traffic
-    return BuildReport(path, tuple(reports), traffic.requests, traffic.n_bytes, traffic.faults)
+    requests, n_bytes, faults = _asked(mast)
+    # Others may have asked through the same object before.
+    return BuildReport(
+        path, tuple(reports), requests - before[0], n_bytes - before[1], faults - before[2]
+    )
+
+
+def _asked(mast: Mast) -> tuple[int, int, Counter]:
+    """Return how much was asked of an archive so far."""
+    return mast.traffic.requests, mast.traffic.n_bytes, Counter(mast.traffic.faults)
 
 
 def _chosen(names: str | Sequence[str] | None) -> list[Stage]:
@@ -125,7 +135,7 @@ def _wanted_recipe(path: Path, recipe: BuildRecipe | str | None, changes: dict) 
                 f"{path} was indexed from pairs files, not built from an archive: add to it with "
                 "'astro-paperclip index', or build in another directory."
             )
-        recipe = recipe or BuildRecipe.from_dict(recorded)
+        recipe = recipe or _recorded_recipe(recorded, changes.get("previews"))
     elif path.is_file() or (path.is_dir() and _holds_something(path)):
         raise CollectionError(
             f"{path} holds something else than a collection: build in an empty directory."
@@ -137,6 +147,19 @@ def _wanted_recipe(path: Path, recipe: BuildRecipe | str | None, changes: dict) 
             "coordinates or a region."
         )
     return wanted
+
+
+def _recorded_recipe(recorded: dict, rule: Any) -> BuildRecipe:
+    """Return the recipe of a collection; a rule that is a function is recorded by name only."""
+    name = recorded.get("previews", "")
+    if name in SELECTION_RULES:
+        return BuildRecipe.from_dict(recorded)
+    if rule is None:
+        raise InvalidQueryError(
+            f"The previews of this collection were chosen by the function {name}: give it again, "
+            "as previews=..., or choose one of the rules that have a name."
+        )
+    return BuildRecipe.from_dict({**recorded, "previews": rule})
 
 
 def _holds_something(path: Path) -> bool:

@@ -306,6 +306,21 @@ def test_an_empty_list_is_no_silence(holdings, result):
         with pytest.warns(NoResultsWarning, match=f"no products of {N} of {N} observations"):
             assert len(get_product_list(result, mast=mast)) == 0
         mast.reply_session.close()
+        assert server.injected["no_products"] == 2
+
+
+def test_an_empty_list_is_not_believed_at_once(mast, result, monkeypatch):
+    expected = get_product_list(result, mast=mast)
+    listed, replies = mast.observations.get_product_list, []
+
+    def first_empty(obsids):
+        replies.append(obsids)
+        return listed(obsids)[: None if len(replies) > 1 else 0]
+
+    monkeypatch.setattr(mast.observations, "get_product_list", first_empty)
+    products = get_product_list(result, mast=mast)
+    assert list(products["dataURI"]) == list(expected["dataURI"])
+    assert dict(mast.traffic.faults) == {"empty": 1}
 
 
 def test_a_mast_that_stays_away(holdings, result):

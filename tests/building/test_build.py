@@ -65,8 +65,8 @@ def options(encoder):
     return {"proposal_id": wanted, "encoder": encoder, "progress": False}
 
 
-def build_from(server, path, **options):
-    mast = Mast(server.url, timeout=5)
+def build_from(server, path, *, timeout=5, **options):
+    mast = Mast(server.url, timeout=timeout)
     try:
         return build(path, mast=mast, **options)
     finally:
@@ -240,6 +240,36 @@ def test_a_place_on_the_sky(server, tmp_path, options, truth):
     assert len(pairs) < len(truth)
 
 
+def a_rule(observations):
+    """Choose the previews of long exposures."""
+    chosen = observations["obsid", "jpegURL"][observations["t_exptime"] > 1000]
+    chosen.rename_column("jpegURL", "preview")
+    return chosen
+
+
+def test_a_rule_of_ones_own_is_given_again_to_go_on(server, tmp_path, options, truth):
+    report = build_from(server, tmp_path / "hubble", **options, previews=a_rule)
+    expected = {uri for uri, row in truth.items() if row["t_exptime"] > 1000}
+    pairs = read_pairs(tmp_path / "hubble" / "pairs.parquet")
+    assert set(pairs["preview"]) == expected
+    assert report.stages[2].found == len(truth)
+    with pytest.raises(InvalidQueryError, match="function .*a_rule: give it again"):
+        build_from(server, tmp_path / "hubble", progress=False)
+    again = build_from(server, tmp_path / "hubble", previews=a_rule, progress=False)
+    assert not any(stage.is_new for stage in again.stages)
+    named = build_from(server, tmp_path / "hubble", previews="jpegURL", progress=False)
+    assert named.stages[2].kept == len(truth)
+
+
+def test_what_was_asked_before_is_not_in_the_report(server, tmp_path, options):
+    mast = Mast(server.url)
+    with mast.reply_session, mast.session:
+        build(tmp_path / "one", mast=mast, **options, stages="proposals")
+        server.requests.clear()
+        report = build(tmp_path / "two", mast=mast, **options, stages="proposals")
+    assert report.requests == server.requests.total() > 0
+
+
 def test_the_data_set_of_the_paper(server, tmp_path, options, truth):
     report = build_from(server, tmp_path / "hubble", **options, recipe="paper")
     previews = read_previews(tmp_path / "hubble" / "previews.parquet")
@@ -252,16 +282,52 @@ def test_the_data_set_of_the_paper(server, tmp_path, options, truth):
     assert all(text.startswith("Category: ") for text in texts)
 
 
-def test_faults_of_the_archive_are_survived_and_reported(sky, tmp_path, options):
-    transport = ("unavailable", "too_many_requests", "reset", "truncated", "html")
+FAULTS_AS_SEEN = {
+    "server error": {"unavailable"},
+    "too many requests": {"too_many_requests"},
+    "incomplete": {"reset", "truncated", "wrong_length"},
+    "unreadable": {"html"},
+    "not an image": {"not_a_jpeg"},
+    "too slow": {"trickle"},
+}
+
+
+@pytest.mark.parametrize("recipe", ["default", "paper"])
+def test_faults_of_the_archive_are_survived_and_reported(sky, tmp_path, options, recipe):
+    transport = set().union(*FAULTS_AS_SEEN.values())
     with serve(sky, retry_after=0) as quiet:
-        build_from(quiet, tmp_path / "quiet", **options)
-    with serve(sky, fault_rate=0.2, faults=transport, retry_after=0, seed=3) as faulty:
-        report = build_from(faulty, tmp_path / "faulty", **options)
-        assert sum(report.faults.values()) == faulty.injected.total() > 3
+        build_from(quiet, tmp_path / "quiet", **options, recipe=recipe)
+    with serve(sky, fault_rate=0.3, faults=transport, retry_after=0, seed=3) as faulty:
+        report = build_from(faulty, tmp_path / "faulty", **options, recipe=recipe, timeout=0.5)
+        assert report.requests == faulty.requests.total()
+        seen = {
+            kind: sum(faulty.injected[name] for name in names)
+            for kind, names in FAULTS_AS_SEEN.items()
+        }
+        assert {kind: number for kind, number in seen.items() if number} == report.faults
+        assert sum(seen.values()) > 3
     assert contents(tmp_path / "faulty") == contents(tmp_path / "quiet")
     for kind, number in report.faults.items():
         assert f"{kind}: {number}" in report.summary()
+
+
+def test_rows_that_cannot_be_used_are_counted(sky, tmp_path, options):
+    only = {"route": "portal", "stages": STAGES[:2]}
+    with serve(sky, fault_rate=1, faults=("odd_obsids",)) as server:
+        report = build_from(server, tmp_path / "hubble", **options, **only)
+        assert report.stages[1].left_out == {"without an obsid": server.injected["odd_obsids"]}
+
+
+def test_products_listed_twice_are_one(sky, tmp_path, options):
+    with serve(sky) as server:
+        build_from(server, tmp_path / "once", **options, recipe="paper", stages=STAGES[:3])
+    with serve(sky, fault_rate=1, faults=("duplicate_products",)) as server:
+        build_from(server, tmp_path / "twice", **options, recipe="paper", stages=STAGES[:3])
+        assert server.injected["duplicate_products"]
+    once, twice = (
+        read_previews(tmp_path / name / "previews.parquet") for name in ("once", "twice")
+    )
+    assert list(once["preview"]) == list(twice["preview"])
 
 
 def test_a_preview_that_fails_is_retried_by_the_next_build(sky, tmp_path, options, monkeypatch):

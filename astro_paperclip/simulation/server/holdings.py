@@ -32,9 +32,9 @@ class Holdings:
     Parameters
     ----------
     proposals : `pyarrow.Table`
-        Columns `PROPOSAL_COLUMNS`; those that are missing are empty.
+        Columns of a proposal; those that are missing are empty.
     observations : `pyarrow.Table`
-        Columns `CAOM_COLUMNS`; those that are missing are null.
+        MAST's columns of an observation; those that are missing are null.
     previews : `~pathlib.Path`, optional
         Folder with ``<proposal_id>/<file name of jpegURL>``. Observations without such a file,
         all of them by default, have a small placeholder for a preview.
@@ -42,9 +42,9 @@ class Holdings:
     Attributes
     ----------
     proposals : `pyarrow.Table`
-        All `PROPOSAL_COLUMNS` in their order, as strings without nulls.
+        All columns in their order, as strings without nulls.
     observations : `pyarrow.Table`
-        All `CAOM_COLUMNS` in their order, with the dtypes of `~astro_paperclip.columns.COLUMNS`
+        All columns in their order, with the dtypes of `~astro_paperclip.columns.COLUMNS`
         (``obsid`` is a string); null where nothing is known.
     previews : `~pathlib.Path` or None
         Folder of the previews.
