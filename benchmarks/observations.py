@@ -23,7 +23,7 @@ import json, resource, sys, time, warnings
 warnings.simplefilter("ignore")
 from astropy.table import vstack
 from astro_paperclip.archive import Mast
-from astro_paperclip.archive.observations import query_observations
+from astro_paperclip.archive.observations.query import query_observations
 url, way, first, count = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 proposals = [str(first + number) for number in range(count)]
 mast = Mast(url)

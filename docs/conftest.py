@@ -1,4 +1,4 @@
-"""A small simulated collection for the code in these pages."""
+"""A small simulated archive and a collection for the code in these pages."""
 
 from importlib.util import find_spec
 
@@ -24,7 +24,17 @@ def workspace(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def server(workspace):
+    """Serve the archive in the workspace as MAST does, and return the address."""
+    from astro_paperclip.simulation import serve
+
+    with serve(workspace / "sky") as simulated:
+        yield simulated.url
+
+
 @pytest.fixture(autouse=True)
-def _in_workspace(workspace, monkeypatch):
-    """Run the code of a page in the folder that holds what it names."""
+def _in_workspace(workspace, server, doctest_namespace, monkeypatch):
+    """Run the code of a page in the folder that holds what it names; ``server`` is an address."""
     monkeypatch.chdir(workspace)
+    doctest_namespace["server"] = server

@@ -1,14 +1,20 @@
 """All talk with MAST: proposals, observations, previews and products."""
 
-from astro_paperclip.archive.downloads import download_products
 from astro_paperclip.archive.mast import Mast
 from astro_paperclip.archive.observations import query_observations
-from astro_paperclip.archive.preview_table import read_previews
-from astro_paperclip.archive.previews import download_previews
-from astro_paperclip.archive.product_urls import get_urls
-from astro_paperclip.archive.products import filter_products, get_product_list
+from astro_paperclip.archive.previews import (
+    SELECTION_RULES,
+    download_previews,
+    read_previews,
+    select_previews,
+)
+from astro_paperclip.archive.products import (
+    download_products,
+    filter_products,
+    get_product_list,
+    get_urls,
+)
 from astro_paperclip.archive.proposals import read_proposals
-from astro_paperclip.archive.selection import SELECTION_RULES, select_previews
 from astro_paperclip.archive.storage import read_table, write_table
 
 __all__ = [

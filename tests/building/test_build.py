@@ -253,7 +253,7 @@ def test_a_rule_of_ones_own_is_given_again_to_go_on(server, tmp_path, options, t
     pairs = read_pairs(tmp_path / "hubble" / "pairs.parquet")
     assert set(pairs["preview"]) == expected
     assert report.stages[2].found == len(truth)
-    with pytest.raises(InvalidQueryError, match="function .*a_rule: give it again"):
+    with pytest.raises(InvalidQueryError, match=r"function .*a_rule: give it again"):
         build_from(server, tmp_path / "hubble", progress=False)
     again = build_from(server, tmp_path / "hubble", previews=a_rule, progress=False)
     assert not any(stage.is_new for stage in again.stages)

@@ -6,7 +6,7 @@ from astropy.table import MaskedColumn, Table
 from urllib3.util import Retry
 
 from astro_paperclip.archive import Mast
-from astro_paperclip.archive.selection import SELECTION_RULES, select_previews
+from astro_paperclip.archive.previews.selection import SELECTION_RULES, select_previews
 from astro_paperclip.columns import COLUMNS
 from astro_paperclip.exceptions import InvalidQueryError
 from astro_paperclip.simulation import serve
@@ -148,7 +148,8 @@ def test_the_choice_is_fair(mast, monkeypatch):
         }
     )
     monkeypatch.setattr(
-        "astro_paperclip.archive.selection.get_product_list", lambda *args, **kwargs: products
+        "astro_paperclip.archive.previews.selection.get_product_list",
+        lambda *args, **kwargs: products,
     )
     counts = dict.fromkeys(products["dataURI"].tolist(), 0)
     for seed in range(400):

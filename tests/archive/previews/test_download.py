@@ -19,13 +19,13 @@ from PIL import Image
 from urllib3.util import Retry
 
 from astro_paperclip.archive import Mast, select_previews
-from astro_paperclip.archive.preview_table import (
+from astro_paperclip.archive.previews.download import download_previews
+from astro_paperclip.archive.previews.table import (
     Journal,
     PreviewRecord,
     read_previews,
     read_records,
 )
-from astro_paperclip.archive.previews import download_previews
 from astro_paperclip.config import conf
 from astro_paperclip.exceptions import ArchiveError, DiskSpaceError, InvalidQueryError
 from astro_paperclip.images import read_wcs

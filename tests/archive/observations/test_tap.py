@@ -11,9 +11,10 @@ from astropy.io.votable.tree import Info
 from astropy.table import Table
 from urllib3.util import Retry
 
-from astro_paperclip.archive import Mast, tap
-from astro_paperclip.archive.tables import observation_table
-from astro_paperclip.archive.tap import TapRoute
+from astro_paperclip.archive import Mast
+from astro_paperclip.archive.observations import tap
+from astro_paperclip.archive.observations.tables import observation_table
+from astro_paperclip.archive.observations.tap import TapRoute
 from astro_paperclip.criteria import Match
 from astro_paperclip.exceptions import ArchiveError
 from astro_paperclip.simulation import Holdings, serve

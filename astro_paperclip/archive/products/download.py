@@ -11,17 +11,22 @@ import numpy as np
 from astropy.table import Table
 
 from astro_paperclip.archive.cloud import cloud_addresses
-from astro_paperclip.archive.manifests import keep_manifest, kept_files, read_manifest, verified
 from astro_paperclip.archive.mast import Mast
 from astro_paperclip.archive.obsids import as_table
 from astro_paperclip.archive.paths import safe_path
-from astro_paperclip.archive.product_columns import (
+from astro_paperclip.archive.products.columns import (
     MANIFEST_COLUMNS,
     RANKING_COLUMNS,
     conformed,
     described,
 )
-from astro_paperclip.archive.products import find_products, products_of
+from astro_paperclip.archive.products.lists import find_products, products_of
+from astro_paperclip.archive.products.manifests import (
+    keep_manifest,
+    kept_files,
+    read_manifest,
+    verified,
+)
 from astro_paperclip.archive.transfer import Transfer, fetch_files
 from astro_paperclip.config import conf
 from astro_paperclip.exceptions import ArchiveError, DiskSpaceError, InvalidQueryError

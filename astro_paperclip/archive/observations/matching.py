@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from astropy.table import Table
 
-from astro_paperclip.archive.sky import separations
+from astro_paperclip.archive.observations.sky import separations
 from astro_paperclip.criteria import And, Cone, Filter, Match, Not, Or, Range, Wildcard
 from astro_paperclip.exceptions import InvalidQueryError
 

@@ -12,7 +12,7 @@ from urllib3.util import Retry
 
 from astro_paperclip import PaperclipMast, PaperclipResult
 from astro_paperclip.archive import Mast, download_products, get_product_list
-from astro_paperclip.archive.manifests import read_manifest
+from astro_paperclip.archive.products.manifests import read_manifest
 from astro_paperclip.exceptions import DiskSpaceError, InvalidQueryError, NoResultsWarning
 from astro_paperclip.simulation import Holdings, serve
 
@@ -227,7 +227,7 @@ def test_a_manifest_knows_whether_it_is_flat(download, result, tmp_path):
 
 
 def test_an_interruption_leaves_nothing_half(download, mast, result, tmp_path, monkeypatch):
-    from astro_paperclip.archive import downloads
+    from astro_paperclip.archive.products import download as downloads
 
     def interrupted(transfers, **options):
         results = fetch_files(transfers, **options)
@@ -327,7 +327,7 @@ def test_files_from_the_cloud(download, web, monkeypatch):
     cloud = web.put("/cloud", b"the same")
     products = web_product(web, "a.fits", b"the same")
     monkeypatch.setattr(
-        "astro_paperclip.archive.downloads.cloud_addresses",
+        "astro_paperclip.archive.products.download.cloud_addresses",
         lambda uris, mast, progress: dict.fromkeys(uris, cloud),
     )
     assert download(products, cloud=True)["URL"].tolist() == [cloud]

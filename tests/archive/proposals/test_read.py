@@ -15,7 +15,7 @@ from urllib3.util import Retry
 
 from astro_paperclip import conf
 from astro_paperclip.archive import Mast
-from astro_paperclip.archive.proposals import read_proposals
+from astro_paperclip.archive.proposals.read import read_proposals
 from astro_paperclip.archive.storage import write_table
 from astro_paperclip.exceptions import ArchiveError, InvalidQueryError, NoResultsWarning
 from astro_paperclip.simulation import write_archive

@@ -9,7 +9,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import MaskedColumn, Table
 from regions import CircleSkyRegion, PolygonSkyRegion
 
-from astro_paperclip.archive.sky import (
+from astro_paperclip.archive.observations.sky import (
     box,
     overlapping,
     read_region,

@@ -10,9 +10,10 @@ from astroquery.mast import ObservationsClass
 from urllib3.util import Retry
 
 from astro_paperclip import criteria
-from astro_paperclip.archive import Mast, portal
-from astro_paperclip.archive.portal import PortalRoute, portal_criteria
-from astro_paperclip.archive.tables import observation_table
+from astro_paperclip.archive import Mast
+from astro_paperclip.archive.observations import portal
+from astro_paperclip.archive.observations.portal import PortalRoute, portal_criteria
+from astro_paperclip.archive.observations.tables import observation_table
 from astro_paperclip.criteria import And, Cone, Match
 from astro_paperclip.exceptions import ArchiveError, InvalidQueryError
 from astro_paperclip.simulation import Holdings, serve

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table
 
-from astro_paperclip.archive.catalogue import Catalogue, gather, parse_catalogue
+from astro_paperclip.archive.proposals.catalogue import Catalogue, gather, parse_catalogue
 from astro_paperclip.archive.storage import read_table
 from astro_paperclip.exceptions import CollectionError, InvalidQueryError
 

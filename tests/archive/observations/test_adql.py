@@ -7,8 +7,8 @@ import pytest
 from astropy.table import MaskedColumn, Table
 
 from astro_paperclip import criteria
-from astro_paperclip.archive.adql import condition, select
-from astro_paperclip.archive.matching import fits
+from astro_paperclip.archive.observations.adql import condition, select
+from astro_paperclip.archive.observations.matching import fits
 from astro_paperclip.criteria import And, Cone, Match, Not, Or, Range, Wildcard
 from astro_paperclip.exceptions import InvalidQueryError
 

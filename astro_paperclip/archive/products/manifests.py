@@ -6,7 +6,7 @@ import numpy as np
 from astropy.table import Table, vstack
 
 from astro_paperclip.archive.fetching import file_digest
-from astro_paperclip.archive.product_columns import MANIFEST_COLUMNS, conformed
+from astro_paperclip.archive.products.columns import MANIFEST_COLUMNS, conformed
 from astro_paperclip.archive.storage import read_table, write_table
 
 __all__ = ["keep_manifest", "kept_files", "read_manifest", "verified"]

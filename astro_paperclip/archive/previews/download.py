@@ -18,7 +18,7 @@ from astro_paperclip.archive.cloud import cloud_addresses
 from astro_paperclip.archive.fetching import file_digest, remove_leftovers
 from astro_paperclip.archive.mast import Mast
 from astro_paperclip.archive.paths import safe_path
-from astro_paperclip.archive.preview_table import (
+from astro_paperclip.archive.previews.table import (
     Journal,
     PreviewRecord,
     preview_table,

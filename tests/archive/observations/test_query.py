@@ -13,9 +13,10 @@ from pyarrow import csv
 from regions import CircleSkyRegion, PolygonSkyRegion
 from urllib3.util import Retry
 
-from astro_paperclip.archive import Mast, observations
-from astro_paperclip.archive.observations import query_observations
-from astro_paperclip.archive.sky import read_shapes
+from astro_paperclip.archive import Mast
+from astro_paperclip.archive.observations import query as observations
+from astro_paperclip.archive.observations.query import query_observations
+from astro_paperclip.archive.observations.sky import read_shapes
 from astro_paperclip.columns import OBSERVATION_COLUMNS
 from astro_paperclip.exceptions import ArchiveError, InvalidQueryError, NoResultsWarning
 from astro_paperclip.simulation import Holdings, serve

@@ -12,8 +12,8 @@ from astropy.table import Table
 from requests import RequestException
 from urllib3.exceptions import HTTPError
 
-from astro_paperclip.archive.adql import select
 from astro_paperclip.archive.mast import Mast
+from astro_paperclip.archive.observations.adql import select
 from astro_paperclip.archive.traffic import TransientError, fault_of
 from astro_paperclip.columns import OBSERVATION_COLUMNS
 from astro_paperclip.criteria import Filter
@@ -59,7 +59,7 @@ class TapRoute:
         ----------
         where : Filter
             The tree; some of the rows may not fit it, see
-            `~astro_paperclip.archive.adql.condition`.
+            `~astro_paperclip.archive.observations.adql.condition`.
         as_job : bool
             Whether to run the query as a job, which no gateway breaks off.
 

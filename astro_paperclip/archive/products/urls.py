@@ -7,8 +7,8 @@ from astropy.table import Table
 
 from astro_paperclip.archive.cloud import cloud_addresses
 from astro_paperclip.archive.mast import Mast
-from astro_paperclip.archive.product_columns import PRODUCT_COLUMNS, described
-from astro_paperclip.archive.products import find_products
+from astro_paperclip.archive.products.columns import PRODUCT_COLUMNS, described
+from astro_paperclip.archive.products.lists import find_products
 from astro_paperclip.columns import ColumnInfo
 
 __all__ = ["get_urls"]

@@ -3,7 +3,7 @@
 import pytest
 from astropy.coordinates import SkyCoord
 
-from astro_paperclip.archive.observations import query_observations
+from astro_paperclip.archive.observations.query import query_observations
 
 pytestmark = pytest.mark.remote_data
 
@@ -27,7 +27,7 @@ def test_both_routes_find_the_same():
 
 
 def test_a_job(monkeypatch):
-    monkeypatch.setattr("astro_paperclip.archive.observations._JOB", 0)
+    monkeypatch.setattr("astro_paperclip.archive.observations.query._JOB", 0)
     table = query_observations(proposal_id=PROPOSAL, route="tap", progress=False)
     assert set(table["proposal_id"]) == {PROPOSAL}
 

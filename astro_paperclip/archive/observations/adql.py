@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from astro_paperclip.archive.matching import LIST_COLUMNS, SEPARATOR
-from astro_paperclip.archive.sky import box
+from astro_paperclip.archive.observations.matching import LIST_COLUMNS, SEPARATOR
+from astro_paperclip.archive.observations.sky import box
 from astro_paperclip.columns import COLUMNS
 from astro_paperclip.criteria import And, Cone, Filter, Match, Not, Or, Range, Wildcard
 from astro_paperclip.exceptions import InvalidQueryError
@@ -47,7 +47,7 @@ def condition(where: Filter, *, negated: bool = False) -> str:
 
     ADQL cannot say everything: its ``LIKE`` takes ``_`` for any character, its circles are too
     slow at MAST, where a box of coordinates is fast. The condition is then the wider one;
-    `~astro_paperclip.archive.matching.fits` finds the rows that are meant.
+    `~astro_paperclip.archive.observations.matching.fits` finds the rows that are meant.
 
     Parameters
     ----------

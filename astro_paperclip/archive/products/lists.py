@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 
 from astro_paperclip.archive.mast import Mast
 from astro_paperclip.archive.obsids import as_table, read_obsids
-from astro_paperclip.archive.product_columns import (
+from astro_paperclip.archive.products.columns import (
     PRODUCT_COLUMNS,
     RANKING_COLUMNS,
     conformed,

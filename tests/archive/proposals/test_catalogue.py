@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from astro_paperclip.archive.catalogue import (
+from astro_paperclip.archive.proposals.catalogue import (
     FIELDS,
     clean_text,
     gather,

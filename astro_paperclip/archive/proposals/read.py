@@ -13,10 +13,10 @@ from astropy.table import Column, Table
 from astropy.utils.exceptions import AstropyUserWarning
 from astroquery.exceptions import CorruptDataWarning
 
-from astro_paperclip.archive.catalogue import FIELDS, Catalogue, plain_number
-from astro_paperclip.archive.kept_copy import KeptCopy, bring_up_to_date
 from astro_paperclip.archive.mast import Mast
-from astro_paperclip.archive.proposal_files import gather_table, read_catalogue
+from astro_paperclip.archive.proposals.catalogue import FIELDS, Catalogue, plain_number
+from astro_paperclip.archive.proposals.files import gather_table, read_catalogue
+from astro_paperclip.archive.proposals.kept_copy import KeptCopy, bring_up_to_date
 from astro_paperclip.cache import cache_directory
 from astro_paperclip.columns import COLUMNS, text_array
 from astro_paperclip.exceptions import ArchiveError, InvalidQueryError, NoResultsWarning

@@ -16,17 +16,17 @@ from tqdm.auto import tqdm
 
 from astro_paperclip import criteria as grammar
 from astro_paperclip.archive.mast import Mast
-from astro_paperclip.archive.matching import fits
-from astro_paperclip.archive.portal import PortalRoute, portal_criteria
-from astro_paperclip.archive.sky import (
+from astro_paperclip.archive.observations.matching import fits
+from astro_paperclip.archive.observations.portal import PortalRoute, portal_criteria
+from astro_paperclip.archive.observations.sky import (
     Shape,
     overlapping,
     read_region,
     separations,
     surrounding,
 )
-from astro_paperclip.archive.tables import observation_table
-from astro_paperclip.archive.tap import TapRoute
+from astro_paperclip.archive.observations.tables import observation_table
+from astro_paperclip.archive.observations.tap import TapRoute
 from astro_paperclip.columns import COLUMNS, OBSERVATION_COLUMNS
 from astro_paperclip.criteria import And, Cone, Filter, Match
 from astro_paperclip.exceptions import ArchiveError, InvalidQueryError, NoResultsWarning

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from astropy.table import Column, MaskedColumn, Table
 
-from astro_paperclip.archive.tables import observation_table
+from astro_paperclip.archive.observations.tables import observation_table
 from astro_paperclip.columns import COLUMNS, OBSERVATION_COLUMNS
 
 KINDS = {"str": "U", "int64": "i", "float64": "f", "bool": "b"}

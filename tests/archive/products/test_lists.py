@@ -15,7 +15,7 @@ from urllib3.util import Retry
 from astro_paperclip import PaperclipMast, PaperclipResult
 from astro_paperclip.archive import Mast, filter_products, get_product_list, get_urls
 from astro_paperclip.archive.obsids import obsid_text
-from astro_paperclip.archive.product_columns import PRODUCT_COLUMNS, conformed
+from astro_paperclip.archive.products.columns import PRODUCT_COLUMNS, conformed
 from astro_paperclip.exceptions import (
     ArchiveError,
     InvalidQueryError,
@@ -429,14 +429,14 @@ def test_get_urls_in_the_cloud(mast, result, monkeypatch):
     products = get_product_list(result[:1], mast=mast, extension="fits")
     address = "https://s3.amazonaws.com/stpubdata/hst/public/a.fits"
     monkeypatch.setattr(
-        "astro_paperclip.archive.product_urls.cloud_addresses",
+        "astro_paperclip.archive.products.urls.cloud_addresses",
         lambda uris, mast, progress: {uris[0]: address},
     )
     assert get_urls(products, cloud=True, mast=mast)["cloud_uri"].tolist() == [
         "s3://stpubdata/hst/public/a.fits"
     ]
     monkeypatch.setattr(
-        "astro_paperclip.archive.product_urls.cloud_addresses", lambda uris, mast, progress: {}
+        "astro_paperclip.archive.products.urls.cloud_addresses", lambda uris, mast, progress: {}
     )
     assert get_urls(products, cloud=True, mast=mast)["cloud_uri"].tolist() == [None]
 

@@ -12,7 +12,7 @@ import numpy as np
 from astropy.table import Column, Table
 
 from astro_paperclip.archive.mast import Mast
-from astro_paperclip.archive.products import get_product_list
+from astro_paperclip.archive.products.lists import get_product_list
 from astro_paperclip.columns import COLUMNS, text_array
 from astro_paperclip.exceptions import InvalidQueryError, NoResultsWarning
 
