@@ -21,7 +21,8 @@ FAULTS = (
 )
 """Kinds of fault that may be gone at the next attempt, as a client sees them."""
 
-_STATUSES = {429: "too many requests", **dict.fromkeys((500, 502, 503, 504), "server error")}
+_TOO_MANY_REQUESTS = 429
+_FIRST_SERVER_ERROR = 500
 
 
 class TransientError(Exception):
@@ -98,7 +99,7 @@ def fault_of(error: BaseException) -> str | None:
     if isinstance(error, TransientError):
         return error.kind
     if isinstance(error, requests.HTTPError) and error.response is not None:
-        return _STATUSES.get(error.response.status_code)
+        return _fault_of_status(error.response.status_code)
     if isinstance(error, requests.Timeout | ReadTimeoutError | TimeoutError):
         return "too slow"
     if isinstance(error, json.JSONDecodeError):
@@ -110,3 +111,9 @@ def fault_of(error: BaseException) -> str | None:
         slow = error.args and isinstance(error.args[0], ReadTimeoutError)
         return "too slow" if slow else "connection"
     return None
+
+
+def _fault_of_status(status: int) -> str | None:
+    if status == _TOO_MANY_REQUESTS:
+        return "too many requests"
+    return "server error" if status >= _FIRST_SERVER_ERROR else None

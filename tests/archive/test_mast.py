@@ -116,6 +116,7 @@ def ask(mast):
     [
         (answers(503), "server error"),
         (answers(500), "server error"),
+        (answers(520), "server error"),
         (answers(429), "too many requests"),
         (answers(body=b"half", length=8), "incomplete"),
         (answers(body=b"<html>busy</html>"), "unreadable"),
