@@ -1,6 +1,6 @@
 """All talk with MAST: proposals, observations, previews and products."""
 
-from astro_paperclip.archive.mast import Mast
+from astro_paperclip.archive.mast import MAST, Mast
 from astro_paperclip.archive.observations import query_observations
 from astro_paperclip.archive.previews import (
     SELECTION_RULES,
@@ -18,6 +18,7 @@ from astro_paperclip.archive.proposals import read_proposals
 from astro_paperclip.archive.storage import read_table, write_table
 
 __all__ = [
+    "MAST",
     "SELECTION_RULES",
     "Mast",
     "download_previews",

@@ -18,7 +18,10 @@ from astro_paperclip.exceptions import ArchiveError
 if TYPE_CHECKING:
     from astroquery.mast import ObservationsClass
 
-__all__ = ["Mast"]
+__all__ = ["MAST", "Mast"]
+
+MAST = "https://mast.stsci.edu"
+"""Address of MAST itself."""
 
 _BACKOFF = 0.5
 _LONGEST_PAUSE = 120.0
@@ -85,8 +88,8 @@ class Mast:
 
     @property
     def proposals_url(self) -> str:
-        """Address of the proposal catalogue; another server has it at the same path."""
-        if self.server == conf.mast_server.rstrip("/"):
+        """Address of the proposal catalogue; a server that is not MAST has it at the same path."""
+        if self.server == MAST:
             return conf.proposals_url
         parts, place = urlsplit(self.server), urlsplit(conf.proposals_url)
         return urlunsplit((parts.scheme, parts.netloc, place.path, place.query, ""))

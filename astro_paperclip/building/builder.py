@@ -46,10 +46,11 @@ def build(
     collection : str or path
         The collection's directory. A new one has to be empty or absent.
     recipe : BuildRecipe or str, optional
-        What the collection is to hold, or the name of one of
-        `~astro_paperclip.building.RECIPES`. By default what it was asked to hold before.
+        What the collection is to hold; or the name of one of
+        `~astro_paperclip.building.RECIPES`, whose settings are changed. By default what it was
+        asked to hold before.
     mast : `~astro_paperclip.archive.Mast` or str, optional
-        The archive or its address. By default MAST.
+        The archive or its address. By default the one that was asked before, or MAST.
     stages : str or sequence of str, optional
         Run these only.
     route : {"auto", "portal", "tap"}
@@ -82,9 +83,10 @@ def build(
         If the archive failed for good; what was complete is kept.
     """
     chosen = _chosen(stages)
-    mast = mast if isinstance(mast, Mast) else Mast(mast)
     path = Path(collection).expanduser()
-    wanted = _wanted_recipe(path, recipe, changes)
+    server = mast.server if isinstance(mast, Mast) else mast
+    wanted = _wanted_recipe(path, recipe, {"server": server, **changes})
+    mast = mast if isinstance(mast, Mast) else Mast(wanted.server or None)
     options = {"route": route, "cloud": cloud, "offline": offline, "device": device}
     work = Work(path, wanted, mast, options, progress)
     ledger = Ledger(path)
@@ -127,7 +129,9 @@ def _wanted_recipe(path: Path, recipe: BuildRecipe | str | None, changes: dict) 
     """Return what the collection is to hold, checked before anything is written."""
     if isinstance(recipe, str) and recipe not in RECIPES:
         raise InvalidQueryError(f"There is no recipe {recipe!r}: choose from {', '.join(RECIPES)}.")
-    recipe = RECIPES[recipe] if isinstance(recipe, str) else recipe
+    named = {}
+    if isinstance(recipe, str):
+        named, recipe = RECIPES[recipe], None
     if Collection.exists(path):
         recorded = Collection.open(path).recipe
         if not recorded:
@@ -135,12 +139,12 @@ def _wanted_recipe(path: Path, recipe: BuildRecipe | str | None, changes: dict) 
                 f"{path} was indexed from pairs files, not built from an archive: add to it with "
                 "'astro-paperclip index', or build in another directory."
             )
-        recipe = recipe or _recorded_recipe(recorded, changes.get("previews"))
+        recipe = recipe or _recorded_recipe(recorded, {**named, **changes}.get("previews"))
     elif path.is_file() or (path.is_dir() and _holds_something(path)):
         raise CollectionError(
             f"{path} holds something else than a collection: build in an empty directory."
         )
-    wanted = (recipe or RECIPES["default"]).changed(**changes)
+    wanted = (recipe or BuildRecipe()).changed(**named).changed(**changes)
     if not wanted.is_bounded:
         raise InvalidQueryError(
             "Say which observations the collection is to hold: give proposals, cycles, "

@@ -33,8 +33,10 @@ class BuildRecipe:
     proposals : str
         Proposal catalogue: a file, or its address. Empty: MAST's own, as
         `astro_paperclip.archive.read_proposals` finds it.
+    server : str
+        Address of the archive; empty: the configuration item ``mast_server``.
     proposal_id, cycle : tuple of str
-        Which proposals; both empty: all that the observations name.
+        Which proposals; both empty: all of the catalogue.
     coordinates : str
         Centre of a cone on the sky; empty: the whole sky.
     radius : float
@@ -70,6 +72,7 @@ class BuildRecipe:
 
     mission: str = "HST"
     proposals: str = ""
+    server: str = ""
     proposal_id: tuple[str, ...] = ()
     cycle: tuple[str, ...] = ()
     coordinates: str = ""
@@ -168,14 +171,14 @@ def _as_texts(values: Any) -> tuple[str, ...]:
     return tuple(str(value).strip() for value in values)
 
 
-RECIPES = {
-    "default": BuildRecipe(),
-    "paper": BuildRecipe(
-        criteria={"dataproduct_type": "image", "dataRights": "PUBLIC"},
-        previews="paper",
-        per_proposal=20,
-        caption="paper",
-    ),
+RECIPES: dict[str, dict[str, Any]] = {
+    "default": {"criteria": _SCIENCE_IMAGES, "previews": "jpegURL", "caption": "abstract"},
+    "paper": {
+        "criteria": {**_SCIENCE_IMAGES, "intentType": None, "calib_level": None},
+        "previews": "paper",
+        "per_proposal": 20,
+        "caption": "paper",
+    },
 }
-"""Recipes by name. ``paper`` is the data set of arXiv 2403.08851: previews of HAP 'total'
-products, at most 20 a proposal, with raw abstracts that begin with the category."""
+"""Settings by the name of a recipe. ``paper`` is the data set of arXiv 2403.08851: previews of HAP
+'total' products, at most 20 a proposal, with raw abstracts that begin with the category."""

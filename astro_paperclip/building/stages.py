@@ -14,7 +14,6 @@ from astro_paperclip import archive, encoders
 from astro_paperclip.building.indexing import index_pairs
 from astro_paperclip.building.recipe import BuildRecipe
 from astro_paperclip.building.report import StageReport
-from astro_paperclip.config import conf
 from astro_paperclip.exceptions import NoResultsWarning, UntrainedEncoderWarning
 from astro_paperclip.pairs import make_pairs, read_pairs, write_pairs
 from astro_paperclip.training import HeadRecipe, train
@@ -144,7 +143,7 @@ def _find_proposals(work: Work) -> StageReport:
         cycle=recipe.cycle or None,
         mast=work.mast,
         # A server on one's own machine may hold something else than it did yesterday.
-        refresh=work.mast.server != conf.mast_server,
+        refresh=work.mast.server != archive.MAST,
         progress=work.progress,
     )
     # The same catalogue makes the same file, whenever and from wherever it was fetched.

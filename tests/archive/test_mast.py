@@ -231,6 +231,8 @@ def test_addresses():
     assert other.tap_url == "http://127.0.0.1:8000/vo-tap/api/v0.1/caom"
     assert other.proposals_url.startswith("http://127.0.0.1:8000/")
     assert other.proposals_url.endswith(conf.proposals_url.split("/", 3)[3])
+    with conf.set_temp("mast_server", "http://127.0.0.1:8000"):
+        assert Mast().proposals_url == other.proposals_url
 
 
 @pytest.mark.parametrize("server", ["mast.stsci.edu", "ftp://mast.stsci.edu", "file:///tmp", "//x"])

@@ -138,6 +138,21 @@ def test_nothing_is_done_twice(server, tmp_path, options):
     assert contents(tmp_path / "hubble") == before
 
 
+def test_a_name_of_a_recipe_changes_its_settings_only(server, tmp_path, options):
+    build_from(server, tmp_path / "hubble", **options)
+    report = build_from(server, tmp_path / "hubble", recipe="paper", progress=False)
+    assert report.stages[0].kept == N_PROPOSALS
+    assert not report.stages[0].is_new
+    assert Collection.open(tmp_path / "hubble").recipe["encoder"] == options["encoder"]
+
+
+def test_the_archive_that_was_asked_is_asked_again(server, tmp_path, options):
+    build_from(server, tmp_path / "hubble", **options, stages=STAGES[:2])
+    server.requests.clear()
+    report = build(tmp_path / "hubble", stages=STAGES[:3], progress=False)
+    assert report.stages[2].kept == report.requests == server.requests["file"]
+
+
 def test_current_stages_need_no_network(server, tmp_path, options):
     build_from(server, tmp_path / "hubble", **options)
     nowhere = Mast("http://127.0.0.1:9", timeout=1)

@@ -11,9 +11,12 @@ from astro_paperclip.exceptions import CollectionError, InvalidQueryError
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_survives_toml(name):
-    recipe = RECIPES[name].changed(cycle=29, criteria={"filters": ["F606W", "F814W"]})
+    recipe = BuildRecipe().changed(**RECIPES[name])
+    recipe = recipe.changed(cycle=29, criteria={"filters": ["F606W", "F814W"]})
     text = tomli_w.dumps(recipe.as_dict())
-    assert BuildRecipe.from_dict(tomllib.loads(text)) == recipe
+    again = BuildRecipe.from_dict(tomllib.loads(text))
+    assert again.as_dict() == recipe.as_dict()
+    assert again.criteria["filters"] == ["F606W", "F814W"]
 
 
 def test_changes():
@@ -32,8 +35,13 @@ def test_criteria_are_added_and_lifted():
 
 
 def test_the_paper_is_a_recipe():
-    paper = RECIPES["paper"]
+    paper = BuildRecipe().changed(**RECIPES["paper"])
     assert (paper.previews, paper.per_proposal, paper.caption) == ("paper", 20, "paper")
+
+
+def test_the_default_recipe_is_the_default():
+    paper = BuildRecipe().changed(**RECIPES["paper"])
+    assert paper.changed(**RECIPES["default"]) == BuildRecipe()
 
 
 def test_a_rule_of_ones_own_is_recorded_by_name():
