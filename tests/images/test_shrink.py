@@ -26,19 +26,6 @@ COMMENT Created by somebody with CRPIX1 = 3
 """
 
 
-@pytest.fixture
-def picture(tmp_path):
-    """Return a function that writes a picture of smooth noise."""
-
-    def write(name="a.jpg", size=(900, 500), mode="L", **options):
-        noise = np.random.default_rng(1).integers(0, 255, (size[1] // 10, size[0] // 10, 3))
-        image = Image.fromarray(noise.astype(np.uint8)).resize(size).convert(mode)
-        image.save(tmp_path / name, quality=85, **options)
-        return tmp_path / name
-
-    return write
-
-
 def corners(wcs, size):
     """Return the places of a picture's corners on the sky [deg]."""
     width, height = size

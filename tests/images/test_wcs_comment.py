@@ -1,6 +1,5 @@
 """World coordinates in the comment of a JPEG."""
 
-import numpy as np
 import pytest
 from astropy.wcs import WCS
 from PIL import Image
@@ -21,19 +20,6 @@ CD2_1   = 7e-06
 CD2_2   = .000012
 COMMENT Created by somebody with CRPIX1 = 3
 """
-
-
-@pytest.fixture
-def picture(tmp_path):
-    """Return a function that writes a picture of smooth noise."""
-
-    def write(name="a.jpg", size=(900, 500), mode="L", **options):
-        noise = np.random.default_rng(1).integers(0, 255, (size[1] // 10, size[0] // 10, 3))
-        image = Image.fromarray(noise.astype(np.uint8)).resize(size).convert(mode)
-        image.save(tmp_path / name, quality=85, **options)
-        return tmp_path / name
-
-    return write
 
 
 def test_read_wcs_agrees_with_the_header(picture):
