@@ -163,21 +163,38 @@ class TapRoute:
             phase = job.phase
         if phase not in _ACTIVE | _ENDED:
             raise TransientError("unreadable", f"{job.url} says that the job is {phase!r}")
-        if phase == "COMPLETED" and job.result_uri is None:
+        if phase == "COMPLETED" and not _has_result(job):
             # pyvo takes a document that breaks off for a whole one.
             raise TransientError("unreadable", f"{job.url} says nothing of a result")
         return phase
 
     def _fetch(self, job: "AsyncTAPJob") -> "TAPResults":
-        if job.result_uri is None:
+        if not _has_result(job):
             self._phase(job)
+        from pyvo.dal import DALServiceError
+
         with _known_faults():
             job.raise_if_error()
-            return job.fetch_result()
+            try:
+                return job.fetch_result()
+            except DALServiceError as error:
+                if error.cause is not None:
+                    raise
+                # The description of the job was no such thing when pyvo looked again.
+                raise TransientError("unreadable", f"{job.url}: {error.reason}") from error
 
     def _delete(self, job: "AsyncTAPJob") -> None:
         with _known_faults():
             job.delete()
+
+
+def _has_result(job: "AsyncTAPJob") -> bool:
+    from pyvo.dal import DALServiceError
+
+    try:
+        return job.result is not None
+    except DALServiceError:  # from some versions of pyvo, where there is none
+        return False
 
 
 @contextmanager
