@@ -1,10 +1,11 @@
 """Fetch many files at once."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from tqdm import tqdm
@@ -19,6 +20,9 @@ __all__ = ["Transfer", "Transferred", "fetch_files"]
 
 _GRACE = 1.0
 """Time [s] that threads have to tidy up after an interruption."""
+
+_PATIENCE = 0.2
+"""Longest time [s] to wait in one go: a signal that comes just before a wait is seen after it."""
 
 
 def fetch_files(
@@ -122,7 +126,10 @@ def _fetched(
 
 
 def _next_result(done: SimpleQueue, bar: tqdm) -> Transferred:
-    result = done.get()
+    result = None
+    while result is None:
+        with contextlib.suppress(Empty):
+            result = done.get(timeout=_PATIENCE)
     if isinstance(result, Exception):
         raise result
     bar.update()

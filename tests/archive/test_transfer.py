@@ -318,23 +318,36 @@ def _slowly(handler):
 
 
 INTERRUPTED = """
+import signal
 import sys
+import threading
 from pathlib import Path
 from astro_paperclip.archive import Mast
 from astro_paperclip.archive.transfer import Transfer, fetch_files
 
-url, folder = sys.argv[1:]
+url, folder, taker = sys.argv[1:]
+if taker == "another thread":
+    # As when a signal comes just before the main thread begins to wait: nothing wakes it.
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
 transfers = [Transfer(f"{url}/{i}", Path(folder, str(i))) for i in range(100)]
 for result in fetch_files(transfers, mast=Mast(url), max_connections=4, progress=False):
     print(result.status, flush=True)
 """
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_an_interruption_leaves_whole_files_only(web, tmp_path, how):
+@pytest.mark.parametrize(
+    ("how", "taker"),
+    [
+        (signal.SIGINT, "the main thread"),
+        (signal.SIGINT, "another thread"),
+        (signal.SIGKILL, "the main thread"),
+    ],
+)
+def test_an_interruption_leaves_whole_files_only(web, tmp_path, how, taker):
     for number in range(100):
         web.put(f"/{number}", BODY if number < 5 else _slowly)
-    command = [sys.executable, "-c", INTERRUPTED, web.url, str(tmp_path)]
+    command = [sys.executable, "-c", INTERRUPTED, web.url, str(tmp_path), taker]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         for _ in range(5):
             assert process.stdout.readline() == b"complete\n"
