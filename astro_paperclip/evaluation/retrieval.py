@@ -1,20 +1,14 @@
-"""Retrieval accuracy from ranks: curves, ceilings and how sure they are."""
+"""Retrieval accuracy in all protocols: curves, ceilings and how sure they are."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from astro_paperclip.evaluation.ranks import Ranks, rank_pairs
+from astro_paperclip.evaluation.accuracy import accuracies, accuracy_curve, group_intervals
+from astro_paperclip.evaluation.in_batch import LOGIT_SCALE, in_batch_metrics
+from astro_paperclip.evaluation.ranks import COSINE_EDGES, rank_pairs
 
-__all__ = ["PERCENTS", "TOP_K", "retrieval_metrics"]
-
-PERCENTS = (1, 2, 5, 10, 20, 50)
-"""Sizes of a list of answers, in percent of the candidates."""
-
-TOP_K = (1, 5, 10)
-"""Sizes of a list of answers, as numbers."""
-
-_RESAMPLES = 1000
+__all__ = ["retrieval_metrics"]
 
 
 def retrieval_metrics(
@@ -24,6 +18,7 @@ def retrieval_metrics(
     groups: Sequence[str],
     *,
     seed: int = 0,
+    logit_scale: float = LOGIT_SCALE,
 ) -> dict:
     """Measure how well images and captions find each other.
 
@@ -36,7 +31,11 @@ def retrieval_metrics(
     groups : sequence of str
         The n groups, which the intervals take to be independent of each other.
     seed : int, optional
-        Of the random numbers behind the intervals.
+        Of the random numbers behind the intervals, and of the order in which pairs are put
+        into batches.
+    logit_scale : float, optional
+        Factor on the cosine similarities in the loss, see
+        `~astro_paperclip.evaluation.in_batch_metrics`.
 
     Returns
     -------
@@ -67,24 +66,42 @@ def retrieval_metrics(
             ``interval95``
                 For each p the 2.5th and 97.5th percentile of ``top_percent`` when groups
                 are drawn with replacement, ranks unchanged.
+            ``curve``
+                ``fraction`` (k as a fraction of n) and ``accuracy`` (share of queries with
+                the right answer in the first k), lists of at most 200 points.
             ``ceiling``
                 Largest values of ``top_percent``, ``top_k`` and ``auc`` that any model
                 could reach.
+            ``ties_by_position``
+                Only of ``paper``, ``image_to_text``: all of the above but ``candidates`` and
+                ``interval95``, with the ties between rows of one caption decided as the paper
+                decides them. This is what its figure 3 shows; see the notes.
+        ``in_batch``
+            What `~astro_paperclip.evaluation.in_batch_metrics` returns.
         ``cosine``
             ``mean`` and ``std`` of the similarity of an image with its own caption
             (``true``) and with all other captions (``shuffled``; None where there is one
             caption only).
+        ``cosine_histogram``
+            Numbers of these similarities, ``true`` and ``shuffled``, between ``edges`` (40,
+            from -1 to 1).
+
+    Raises
+    ------
+    ValueError
+        If shapes or lengths differ, there is no row, or a vector is not finite.
 
     Notes
     -----
-    The protocol called ``paper`` is that of PAPERCLIP [1]_, but for ties. When several rows
-    have one caption, these rows score equally as answers to an image, and the paper's code
-    lets their position decide; so a perfect model finds min(k, m) of the m rows of a caption
-    among its first k answers. Here ties count against the model: all m rows rank m at best,
-    and images of a caption with more than k rows are never found among the first k. From
-    text to image nothing ties (images differ), and min(k, m) is the ceiling. The paper
-    measures from image to text and draws random augmentations of its images; here each
-    image is encoded once.
+    The protocol called ``paper`` is that of PAPERCLIP [1]_, but for ties. When m rows have one
+    caption, these rows score equally as answers to an image. Here ties count against the
+    model: all m rows rank m at best, and images of a caption with more than k rows are never
+    found among the first k. The paper's code lets the position in the table decide; so a
+    perfect model finds min(k, m) of the m rows of a caption among its first k answers. Both are
+    given, and compare the second with published figures. From text to image nothing ties
+    (images differ), and min(k, m) is the ceiling. The paper measures from image to text, draws
+    random augmentations of its images and leaves out the rows that do not fill a batch; here
+    each image is encoded once, and all rows count.
 
     References
     ----------
@@ -96,19 +113,22 @@ def retrieval_metrics(
     names, group_of_row = np.unique(np.asarray(groups, dtype=object), return_inverse=True)
     group_of_caption = group_of_row[ranks.row_of_caption]
     n, u = len(ranks.caption_of_row), len(ranks.row_of_caption)
-    tied, apart = _best_paper_ranks(ranks)
+    size, place = _caption_rows(ranks.caption_of_row)
 
     def measure(achieved, best, candidates, group):
-        return _measures(achieved, best, candidates, group, seed)
+        intervals = {"interval95": group_intervals(achieved, candidates, group, seed)}
+        return {"candidates": candidates} | _measures(achieved, best, candidates) | intervals
 
+    by_position = _measures(ranks.paper_image_to_text - size + place, place, n)
     return {
         "n_images": n,
         "n_captions": u,
         "n_groups": len(names),
         "protocols": {
             "paper": {
-                "image_to_text": measure(ranks.paper_image_to_text, tied, n, group_of_row),
-                "text_to_image": measure(ranks.paper_text_to_image, apart, n, group_of_row),
+                "image_to_text": measure(ranks.paper_image_to_text, size, n, group_of_row)
+                | {"ties_by_position": by_position},
+                "text_to_image": measure(ranks.paper_text_to_image, place, n, group_of_row),
             },
             "grouped": {
                 "image_to_text": measure(
@@ -119,72 +139,43 @@ def retrieval_metrics(
                 ),
             },
         },
+        "in_batch": in_batch_metrics(
+            image_vectors,
+            np.asarray(text_vectors)[ranks.row_of_caption][ranks.caption_of_row],
+            logit_scale=logit_scale,
+            seed=seed,
+        ),
         "cosine": {
             "true": _spread(ranks.true_cosine),
             "shuffled": _spread(ranks.shuffled_cosine),
         },
-    }
-
-
-def _best_paper_ranks(ranks: Ranks) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ranks of a perfect model in the paper's protocol, in both directions.
-
-    From image to text the m rows of a caption tie at rank m; from text to image they take
-    the ranks 1 ... m.
-    """
-    counts = np.bincount(ranks.caption_of_row)
-    apart = np.concatenate([np.arange(1, count + 1) for count in counts])
-    return counts[ranks.caption_of_row], apart
-
-
-def _measures(
-    ranks: np.ndarray, best: np.ndarray, candidates: int, groups: np.ndarray, seed: int
-) -> dict:
-    """Summarise the ranks of one direction of one protocol."""
-    return {
-        "candidates": candidates,
-        **_accuracies(ranks, candidates),
-        "median_rank": float(np.median(ranks)),
-        "interval95": _intervals(ranks, candidates, groups, seed),
-        "ceiling": _accuracies(best, candidates),
-    }
-
-
-def _accuracies(ranks: np.ndarray, candidates: int) -> dict:
-    return {
-        "top_percent": {
-            str(percent): float(np.mean(_found(ranks, percent, candidates))) for percent in PERCENTS
+        "cosine_histogram": {
+            "edges": COSINE_EDGES.tolist(),
+            "true": ranks.true_histogram.tolist(),
+            "shuffled": ranks.shuffled_histogram.tolist(),
         },
-        "top_k": {str(k): float(np.mean(ranks <= k)) for k in TOP_K},
-        # a query with rank r is right at k = r ... n, that is at n - r + 1 of n places
-        "auc": float(np.mean(candidates - ranks + 1) / candidates),
     }
 
 
-def _found(ranks: np.ndarray, percent: int, candidates: int) -> np.ndarray:
-    """Return how far each query counts as answered within some per cent of the candidates.
+def _caption_rows(caption_of_row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return, for each row, how many rows have its caption, and which of them it is, from 1.
 
-    1 within the whole number of answers below the length of the list, 0 beyond the one above,
-    and for the answer in between the fraction of it that the list holds.
+    These are the ranks of a perfect model in the paper's protocol: from image to text the m
+    rows of a caption tie at rank m; from text to image they take the ranks 1 ... m.
     """
-    length = max(1.0, percent * candidates / 100)
-    return np.clip(length - ranks + 1, 0, 1)
+    counts = np.bincount(caption_of_row)
+    order = np.argsort(caption_of_row, kind="stable")
+    place = np.empty(len(order), np.int64)
+    place[order] = np.concatenate([np.arange(1, count + 1) for count in counts])
+    return counts[caption_of_row], place
 
 
-def _intervals(ranks: np.ndarray, candidates: int, groups: np.ndarray, seed: int) -> dict:
-    """Return 95 % intervals of the accuracies by drawing groups with replacement."""
-    _, groups = np.unique(groups, return_inverse=True)
-    sizes = np.bincount(groups)
-    hits = np.zeros((len(sizes), len(PERCENTS)))
-    found = np.stack([_found(ranks, percent, candidates) for percent in PERCENTS], axis=1)
-    np.add.at(hits, groups, found)
-    rng = np.random.default_rng(seed)
-    draws = rng.multinomial(len(sizes), np.full(len(sizes), 1 / len(sizes)), size=_RESAMPLES)
-    accuracies = (draws @ hits) / (draws @ sizes)[:, None]
-    limits = np.percentile(accuracies, [2.5, 97.5], axis=0).T
-    return {
-        str(percent): [float(low), float(high)]
-        for percent, (low, high) in zip(PERCENTS, limits, strict=True)
+def _measures(ranks: np.ndarray, best: np.ndarray, candidates: int) -> dict:
+    """Summarise the ranks of one direction of one protocol, and those of a perfect model."""
+    return accuracies(ranks, candidates) | {
+        "median_rank": float(np.median(ranks)),
+        "curve": accuracy_curve(ranks, candidates),
+        "ceiling": accuracies(best, candidates),
     }
 
 

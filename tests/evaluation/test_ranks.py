@@ -76,6 +76,7 @@ def test_chunks_do_not_matter(chunk_rows):
     parts = rank_pairs(*vectors, captions, chunk_rows=chunk_rows)
     assert found_ranks(parts) == found_ranks(whole)
     np.testing.assert_allclose(parts.shuffled_cosine, whole.shuffled_cosine)
+    np.testing.assert_array_equal(parts.shuffled_histogram, whole.shuffled_histogram)
 
 
 def test_order_of_rows_does_not_matter():
@@ -126,6 +127,22 @@ def test_cosines():
     other = number[:, None] != number
     assert ranks.true_cosine == pytest.approx((np.diag(cosines).mean(), np.diag(cosines).std()))
     assert ranks.shuffled_cosine == pytest.approx((cosines[other].mean(), cosines[other].std()))
+    edges = np.linspace(-1, 1, 40)
+    true, shuffled = (
+        np.histogram(values, edges)[0] for values in (np.diag(cosines), cosines[other])
+    )
+    np.testing.assert_array_equal(ranks.true_histogram, true)
+    np.testing.assert_array_equal(ranks.shuffled_histogram, shuffled)
+
+
+def test_cosines_at_the_ends():
+    """Rounding puts no similarity of equal or opposite vectors outside the histogram."""
+    images = np.random.default_rng(0).normal(size=(50, 7))
+    same = rank_pairs(images, images, [f"{n:02}" for n in range(50)])
+    opposite = rank_pairs(images, -images, [f"{n:02}" for n in range(50)])
+    assert same.true_histogram.tolist() == [0] * 38 + [50]
+    assert opposite.true_histogram.tolist() == [50] + [0] * 38
+    assert same.shuffled_histogram.sum() == 50 * 49
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from astro_paperclip.evaluation import rank_pairs, retrieval_metrics
+from astro_paperclip.evaluation import in_batch_metrics, rank_pairs, retrieval_metrics
 
 PERCENTS = ["1", "2", "5", "10", "20", "50"]
 SIZES = [1, 1, 2, 3, 5, 7, 12, 30]  # rows of each caption
@@ -27,7 +27,8 @@ def each_direction(metrics):
 
 def test_form():
     metrics = retrieval_metrics(*perfect_pairs())
-    assert list(metrics) == ["n_images", "n_captions", "n_groups", "protocols", "cosine"]
+    counts = ["n_images", "n_captions", "n_groups"]
+    assert list(metrics) == [*counts, "protocols", "in_batch", "cosine", "cosine_histogram"]
     assert (metrics["n_images"], metrics["n_captions"], metrics["n_groups"]) == (61, 8, 4)
     assert set(metrics["protocols"]) == {"paper", "grouped"}
     candidates = {}
@@ -73,6 +74,10 @@ def test_definitions(seed):
         mean = sum(accuracy(k) for k in range(1, count + 1)) / count
         assert measures["auc"] == pytest.approx(mean)
         assert measures["median_rank"] == np.median(of_query)
+        curve = measures["curve"]
+        k = [round(fraction * count) for fraction in curve["fraction"]]
+        assert curve["accuracy"] == pytest.approx([accuracy(one) for one in k])
+        assert k == list(range(1, count + 1))
 
 
 def test_ceilings_follow_from_how_often_captions_repeat():
@@ -87,6 +92,67 @@ def test_ceilings_follow_from_how_often_captions_repeat():
     for direction in metrics["protocols"]["grouped"].values():
         ceiling = direction["ceiling"]
         assert {*ceiling["top_percent"].values(), *ceiling["top_k"].values(), ceiling["auc"]} == {1}
+
+
+def test_ceiling_of_the_paper():
+    """429 abstracts of 3,194 images: at most 429/3194 = 13.4 % at k = 1, all from k = 20 on."""
+    sizes = np.full(429, 7)
+    sizes[:100] = 20
+    sizes[100:] = np.diff(np.linspace(0, 3194 - 2000, 330).astype(int))
+    number = np.repeat(np.arange(429), sizes)
+    texts = np.random.default_rng(0).normal(size=(429, 16))[number]
+    metrics = retrieval_metrics(texts, texts, [f"{n}" for n in number], number)
+    published = metrics["protocols"]["paper"]["image_to_text"]["ties_by_position"]
+    assert sizes.sum() == metrics["n_images"] == 3194
+    assert published["ceiling"]["top_k"]["1"] == pytest.approx(0.134, abs=5e-4)
+    for k in (1, 5, 10):
+        expected = sum(min(k, size) for size in sizes) / 3194
+        assert published["ceiling"]["top_k"][str(k)] == pytest.approx(expected)
+    for part in ("top_k", "top_percent", "auc"):  # and a perfect model reaches it
+        assert published[part] == pytest.approx(published["ceiling"][part])
+    curve = dict(zip(published["curve"]["fraction"], published["curve"]["accuracy"], strict=True))
+    assert all(accuracy == 1 for fraction, accuracy in curve.items() if fraction >= 20 / 3194)
+    assert sum(accuracy < 1 for accuracy in curve.values()) > 5
+
+
+def test_ties_by_position():
+    """As in the paper, sorting decides between rows of one caption; and by luck only."""
+    rng = np.random.default_rng(1)
+    number = rng.integers(0, 30, 150)
+    texts = rng.normal(size=(30, 8))[number]
+    images = texts + rng.normal(size=texts.shape)
+    captions = [f"{n}" for n in number]
+    paper = retrieval_metrics(images, texts, captions, captions)["protocols"]["paper"]
+    published = paper["image_to_text"]["ties_by_position"]
+    unit = [vectors / np.linalg.norm(vectors, axis=1, keepdims=True) for vectors in (images, texts)]
+    scores = np.round(unit[0] @ unit[1].T, 12)
+    order = np.argsort(-scores, axis=1, kind="stable")
+    rank = np.argmax(order == np.arange(150)[:, None], axis=1) + 1
+    for k in (1, 5, 10):
+        assert published["top_k"][str(k)] == pytest.approx(np.mean(rank <= k))
+        assert published["top_k"][str(k)] >= paper["image_to_text"]["top_k"][str(k)]
+    assert published["median_rank"] == np.median(rank)
+    k = np.rint(np.array(published["curve"]["fraction"]) * 150)
+    expected = [np.mean(rank <= one) for one in k]
+    assert published["curve"]["accuracy"] == pytest.approx(expected)
+
+
+def test_batches_are_part_of_it():
+    images, texts, captions, groups = perfect_pairs(spread=0.5)
+    metrics = retrieval_metrics(images, texts, captions, groups, seed=5, logit_scale=7)
+    assert metrics["in_batch"] == in_batch_metrics(images, texts, seed=5, logit_scale=7)
+
+
+def test_histogram_holds_every_pair():
+    metrics = retrieval_metrics(*perfect_pairs(spread=0.5))
+    histogram, n = metrics["cosine_histogram"], sum(SIZES)
+    assert histogram["edges"] == pytest.approx(np.linspace(-1, 1, 40).tolist())
+    assert (len(histogram["true"]), sum(histogram["true"])) == (39, n)
+    assert sum(histogram["shuffled"]) == n * n - sum(size**2 for size in SIZES)
+    centres = np.array(histogram["edges"][:-1]) + 1 / 39
+    for kind in ("true", "shuffled"):
+        mean = np.average(centres, weights=histogram[kind])
+        assert mean == pytest.approx(metrics["cosine"][kind]["mean"], abs=1 / 39)
 
 
 @pytest.mark.parametrize("spread", [0.0, 1e-3])
