@@ -14,7 +14,7 @@ from astro_paperclip.notebook import save_gallery
 from astro_paperclip.results import PaperclipResult
 from astro_paperclip.simulation import serve, write_archive
 from astro_paperclip.simulation.observations import FIRST_PROPOSAL
-from astro_paperclip.training.train import VALIDATION_FILE
+from astro_paperclip.training.record import VALIDATION_FILE
 
 __all__ = ["QUESTIONS", "DemoReport", "run_demo"]
 

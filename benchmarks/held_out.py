@@ -26,9 +26,9 @@ from astro_paperclip import encoders
 from astro_paperclip.evaluation import evaluate, retrieval_metrics
 from astro_paperclip.pairs import Split, read_pairs, split_by_group
 from astro_paperclip.training import HeadRecipe, train
-from astro_paperclip.training.captions import CaptionMixture, caption_mixture
-from astro_paperclip.training.features import image_features, text_features
-from astro_paperclip.training.sampling import GroupSampler
+from astro_paperclip.training.head.captions import CaptionMixture, caption_mixture
+from astro_paperclip.training.head.features import image_features, text_features
+from astro_paperclip.training.head.sampling import GroupSampler
 
 SETS = ("jwst_proposals", "space_captions")
 VALIDATION_FRACTION = 0.2

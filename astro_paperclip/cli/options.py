@@ -1,6 +1,7 @@
 """What the verbs of the command have in common. Imports nothing heavy: ``--help`` is quick."""
 
 import argparse
+import tomllib
 from collections.abc import Callable
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "fraction",
     "number",
     "positive",
+    "setting",
     "whole",
 ]
 
@@ -117,6 +119,21 @@ def number(text: str) -> float:
 def fraction(text: str) -> float:
     """Read a number from 0 that is below 1."""
     return _checked(float, text, lambda value: 0 <= value < 1, "a number from 0 and below 1")
+
+
+def setting(text: str) -> tuple[str, object]:
+    """Read NAME=VALUE, the value as in TOML; a word without quotes is text."""
+    name, equals, value = text.partition("=")
+    if not name.strip() or not equals or not value.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    try:
+        return name.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        if value.strip().isidentifier():
+            return name.strip(), value.strip()
+        raise argparse.ArgumentTypeError(
+            f"{value!r} is no value as TOML has them: 0.1, true, 'text', ['a', 'b'], {{title = 1}}"
+        ) from None
 
 
 def _checked(kind: type, text: str, is_right: Callable, wanted: str):

@@ -24,6 +24,16 @@ _DTYPES = {name: info.dtype for name, info in COLUMNS.items()} | {
     "dec": "float64",
 }
 _UNITS = {name: info.unit for name, info in COLUMNS.items()} | {"ra": "deg", "dec": "deg"}
+
+_ROWS_AT_ONCE = 2**12
+"""Rows of a Parquet file that are decoded together."""
+
+_BYTES_AT_ONCE = 2**16
+"""Bytes of each column of a Parquet file that are read together."""
+
+_LONG_TEXT = 100
+"""Longer texts of a CSV file are kept once: captions repeat, and are most of the file."""
+
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 _READ_ERRORS = (OSError, ValueError, TypeError, KeyError, NotImplementedError, csv.Error)
 
@@ -85,6 +95,7 @@ def write_file(table: Table, path: Path) -> None:
 
 def _read_csv(path: Path) -> tuple[dict[str, list], list[str]]:
     faults = []
+    shared: dict[str, str] = {}
     with path.open(encoding="utf-8-sig", newline="") as stream:
         rows = csv.reader(stream, strict=True)
         names = [name.strip() for name in next(rows, [])]
@@ -96,6 +107,8 @@ def _read_csv(path: Path) -> tuple[dict[str, list], list[str]]:
                 faults.append(f"{path}, row {number}: {len(row)} values for {len(names)} columns")
                 row = (row + [""] * len(names))[: len(names)]
             for name, value in zip(names, row, strict=True):
+                if len(value) > _LONG_TEXT:
+                    value = shared.setdefault(value, value)
                 values[name].append(value)
     return values, faults
 
@@ -104,21 +117,75 @@ def _read_ecsv(path: Path) -> tuple[dict[str, Column], list[str]]:
     return dict(Table.read(path, format="ascii.ecsv").columns), []
 
 
-def _read_parquet(path: Path) -> tuple[dict[str, list], list[str]]:
+def _read_parquet(path: Path) -> tuple[dict[str, list | np.ndarray], list[str]]:
+    import pyarrow as pa
     from pyarrow import parquet
 
-    # a plain file, so that folder names such as "year=2024" above it do not become columns
-    table = parquet.ParquetFile(path).read()
-    return {name: table[name].to_pylist() for name in table.column_names}, []
+    def is_text(kind: pa.DataType) -> bool:
+        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+        return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+    # A plain file, so that folder names such as "year=2024" above it do not become columns;
+    # little of it at a time, as a million captions take gigabytes before equal ones are shared.
+    with parquet.ParquetFile(path, pre_buffer=False, buffer_size=_BYTES_AT_ONCE) as file:
+        schema = file.schema_arrow
+        texts = {name: {} for name in schema.names if is_text(schema.field(name).type)}
+        parts: dict[str, list] = {name: [] for name in schema.names}
+        for batch in file.iter_batches(_ROWS_AT_ONCE, use_threads=False):
+            for name, array in zip(batch.schema.names, batch.columns, strict=True):
+                values = _shared_texts(array, texts[name]) if name in texts else array
+                parts[name].append(values)
+    values = {}
+    for name, arrays in parts.items():
+        if name in texts:
+            values[name] = np.concatenate([np.empty(0, object), *arrays])
+        else:
+            values[name] = _plain_values(pa.chunked_array(arrays, schema.field(name).type))
+    pa.default_memory_pool().release_unused()  # which it would keep for the next file
+    return values, []
+
+
+def _shared_texts(array, known: dict[str, str]) -> np.ndarray:
+    """Return the texts of an Arrow array, empty where there is none.
+
+    Equal texts are one object, which `known` holds.
+    """
+    if not hasattr(array, "dictionary"):
+        array = array.dictionary_encode()
+    words = [known.setdefault(word, word) for word in array.dictionary.to_pylist()]
+    numbers = array.indices.fill_null(len(words)).to_numpy()
+    return np.array([*words, ""], object)[numbers]
+
+
+def _plain_values(array) -> list | Column:
+    """Return the values of an Arrow array: a column if NumPy has their type, else a list."""
+    import pyarrow as pa
+
+    kind = array.type
+    if pa.types.is_boolean(kind):
+        filled = array.fill_null(False)
+    elif pa.types.is_integer(kind) or pa.types.is_float32(kind) or pa.types.is_float64(kind):
+        filled = array.fill_null(0)
+    else:
+        return array.to_pylist()
+    return MaskedColumn(filled.to_numpy(), mask=array.is_null().to_numpy())
 
 
 def _column(name: str, values, path: Path, faults: list[str]) -> Column:
     """Make a column of the dtype that its name asks for, else of the dtype of its values."""
-    items = values.tolist() if isinstance(values, Column) else values
-    dtype = _DTYPES.get(name) or _natural_dtype(items)
+    unit = _UNITS.get(name) or getattr(values, "unit", None)
+    description = getattr(values, "description", None)
+    dtype = _DTYPES.get(name)
+    if isinstance(values, np.ndarray):
+        column = _unconverted(values, dtype)
+        if column is not None:
+            column.unit, column.description = unit, description
+            return column
+        values = values.tolist()
+    dtype = dtype or _natural_dtype(values)
     convert = {"str": _to_text, "int64": _to_int, "float64": _to_float, "bool": _to_bool}[dtype]
     converted = []
-    for number, item in enumerate(items, start=1):
+    for number, item in enumerate(values, start=1):
         if item is None or (dtype != "str" and item == ""):
             converted.append(None)
             continue
@@ -127,8 +194,24 @@ def _column(name: str, values, path: Path, faults: list[str]) -> Column:
         except (TypeError, ValueError):
             faults.append(f"{path}, row {number}: {name} is no {dtype}: {item!r}")
             converted.append(None)
-    unit = _UNITS.get(name) or getattr(values, "unit", None)
-    return _packed(converted, dtype, unit, getattr(values, "description", None))
+    return _packed(converted, dtype, unit, description)
+
+
+def _unconverted(values: np.ndarray, dtype: str | None) -> Column | None:
+    """Make a column of an array whose values need not be looked at one by one, if it is one."""
+    if not isinstance(values, Column):  # texts
+        return Column(text_array(values)) if dtype in (None, "str") else None
+    kinds = {"bool": "b", "int64": "iu", "float64": "iuf", "str": "", None: "biuf"}[dtype]
+    kind = values.dtype.kind
+    if kind not in kinds or values.dtype == np.uint64:
+        return None
+    dtype = dtype or {"b": "bool", "f": "float64"}.get(kind, "int64")
+    data = np.array(np.ma.getdata(values), dtype=dtype)
+    mask = np.ma.getmaskarray(values)
+    if kind == "f":
+        mask = mask | ~np.isfinite(data)
+    data[mask] = 0
+    return MaskedColumn(data, mask=mask) if mask.any() else Column(data)
 
 
 def _packed(values: list, dtype: str, unit, description) -> Column:
@@ -168,7 +251,7 @@ def _to_int(item) -> int | None:
     if isinstance(item, float) and math.isnan(item):
         return None
     number = int(float(item)) if isinstance(item, str) else int(item)
-    if number != float(item):
+    if number != (item if isinstance(item, int) else float(item)) or abs(number) >= 2**63:
         raise ValueError(item)
     return number
 

@@ -68,10 +68,12 @@ def split_by_group(table: Table, *, validation_fraction: float = 0.1, seed: int 
     """
     if not 0 < validation_fraction < 1:
         raise PairsError(f"validation_fraction must be between 0 and 1, not {validation_fraction}.")
-    groups = np.asarray(table["group_id"]).astype(str)
-    names, sizes = np.unique(groups, return_counts=True)
+    groups = np.asarray(table["group_id"])
+    if groups.dtype.kind != "O":  # long texts are objects, which would become mostly padding
+        groups = groups.astype(str)
+    names, numbers, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     limit = max(validation_fraction * len(groups), len(groups) / max(1, len(names)))
-    usable = names[sizes <= limit]
+    usable = np.flatnonzero(sizes <= limit)
     if len(usable) < 2:
         raise PairsError(
             f"Cannot split {len(groups)} rows: of {len(names)} groups only {len(usable)} hold no "
@@ -80,5 +82,5 @@ def split_by_group(table: Table, *, validation_fraction: float = 0.1, seed: int 
         )
     wanted = min(max(1, round(validation_fraction * len(names))), len(usable), len(names) - 1)
     drawn = np.random.default_rng(seed).permutation(usable)[:wanted]
-    is_validation = np.isin(groups, drawn)
+    is_validation = np.isin(numbers, drawn)
     return Split(np.flatnonzero(~is_validation), np.flatnonzero(is_validation), groups)

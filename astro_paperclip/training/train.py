@@ -1,86 +1,55 @@
 """Train an encoder: pairs in, a folder out."""
 
-import copy
-import hashlib
-import json
-import math
+import os
+import shutil
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 from astropy.table import Table
-from torch import nn
 
 from astro_paperclip import encoders
 from astro_paperclip.encoders import Encoder
-from astro_paperclip.encoders.towers import ProjectedModel, has_own_heads, split_towers
+from astro_paperclip.encoders.device import resolve_device
 from astro_paperclip.exceptions import SkippedImageWarning, TrainingError
 from astro_paperclip.files import written_whole_folder
-from astro_paperclip.pairs import Split, read_pairs, split_by_group, write_pairs
-from astro_paperclip.training.captions import caption_mixture
-from astro_paperclip.training.features import image_features, text_features
-from astro_paperclip.training.head import TowerFeatures, fit_heads
-from astro_paperclip.training.model_card import model_card
-from astro_paperclip.training.recipe import HeadRecipe
+from astro_paperclip.pairs import read_pairs
+from astro_paperclip.training.data import TrainingData, divide_pairs
+from astro_paperclip.training.finetuning.checkpoint import CHECKPOINT_FILE
+from astro_paperclip.training.finetuning.distributed import Processes, barrier, joined_processes
+from astro_paperclip.training.finetuning.recipe import FineTuneRecipe
+from astro_paperclip.training.finetuning.run import RUN_FOLDER, fine_tune
+from astro_paperclip.training.head.recipe import HeadRecipe
+from astro_paperclip.training.head.run import train_head
+from astro_paperclip.training.record import (
+    RECORD_FILE,
+    TrainingReport,
+    installed_versions,
+    pairs_hash,
+    write_run,
+)
 
-__all__ = ["METHODS", "TrainingReport", "train"]
+__all__ = ["METHODS", "train"]
 
-#: Ways to train. ``head``: frozen towers, trained projections.
-METHODS = ("head",)
+METHODS = ("head", "full", "scratch")
+"""Ways to train: projections behind frozen towers; everything; everything, from random weights."""
 
-#: Files that training adds to an encoder's folder.
-RECORD_FILE = "training.json"
-VALIDATION_FILE = "validation.csv"
+_RECIPES = {"head": HeadRecipe, "full": FineTuneRecipe, "scratch": FineTuneRecipe}
 
-_RECORDED_VERSIONS = ("astro_paperclip", "open_clip_torch", "timm", "torch", "transformers")
-
-
-@dataclass(frozen=True)
-class TrainingReport:
-    """What a training run did.
-
-    Parameters
-    ----------
-    output : `~pathlib.Path`
-        The encoder's folder.
-    record : dict
-        What ``training.json`` in that folder holds.
-    """
-
-    output: Path
-    record: dict
-
-    def summary(self) -> str:
-        """Return what happened, in a few lines."""
-        outcome, training = self.record["outcome"], self.record["training"]
-        validation = self.record["validation"]
-        lines = [
-            f"Trained on {training['pairs']} pairs of {training['groups']} groups: "
-            f"{outcome['steps']} steps of {outcome['batch_size']} pairs, final loss "
-            f"{outcome['loss']:.3f}, in-batch accuracy {outcome['accuracy']:.2f}.",
-            f"The encoder is in {self.output}.",
-        ]
-        lines += [f"  skipped {row['image']}: {row['reason']}" for row in self.record["skipped"]]
-        if validation["pairs"]:
-            lines.append(
-                f"{validation['pairs']} pairs of {validation['groups']} groups were kept back. "
-                f"Evaluate on them with: astro-paperclip evaluate "
-                f"--pairs {self.output / VALIDATION_FILE} --encoder {self.output} --output DIR"
-            )
-        return "\n".join(lines)
+Pairs = Table | str | os.PathLike | Sequence[str | os.PathLike]
 
 
 def train(
-    pairs: Table | str | Path | Sequence[str | Path],
+    pairs: Pairs,
     encoder: str | Encoder,
     output: str | Path,
     *,
     method: str = "head",
-    recipe: HeadRecipe | None = None,
+    recipe: HeadRecipe | FineTuneRecipe | None = None,
+    validation: Pairs | None = None,
+    shuffle_pairs: bool = False,
     device: str | None = None,
     progress: bool = True,
 ) -> TrainingReport:
@@ -97,10 +66,17 @@ def train(
         the record of the run and the pairs that were kept for validation.
     method : str
         ``'head'``: the towers stay as they are, projections behind them are trained.
-    recipe : HeadRecipe, optional
-        The settings.
+        ``'full'``: everything is trained. ``'scratch'``: everything, from random weights.
+    recipe : HeadRecipe or FineTuneRecipe, optional
+        The settings. By default those of `HeadRecipe`, and the preset ``'improved'`` of
+        `FineTuneRecipe` for the other methods.
+    validation : `~astropy.table.Table`, path or sequence of paths, optional
+        Pairs to keep for validation, instead of a share of the groups.
+    shuffle_pairs : bool
+        Whether to train on wrong captions, the paper's control: what an encoder finds after it
+        was not learned from its captions.
     device : str, optional
-        Where the towers run.
+        Where to train.
     progress : bool
         Whether to show progress bars.
 
@@ -112,11 +88,12 @@ def train(
     Raises
     ------
     TrainingError
-        If the method is unknown, the output stands in the way, or training fails.
+        If the method is unknown, the output stands in the way, the recipe does not fit the
+        pairs, or training fails.
     PairsError
         If the pairs have faults, or too few groups.
     EncoderError
-        If the encoder can't be loaded.
+        If the encoder can't be loaded, or the device is not there.
 
     Warns
     -----
@@ -125,125 +102,161 @@ def train(
 
     Notes
     -----
-    What the frozen towers say is kept in the cache, so that an interrupted run goes on where it
-    stopped and another split or recipe starts at once.
+    A run that was interrupted goes on where it stopped when it is started again in the same way:
+    with ``'head'``, what the frozen towers say is kept in the cache; with the other methods, the
+    folder ``run`` in the output holds a checkpoint. These two also run in several processes,
+    started by ``torchrun``, each of which calls this function.
     """
-    if method not in METHODS:
-        raise TrainingError(f"Unknown method {method!r}: use one of {', '.join(METHODS)}.")
-    recipe = recipe or HeadRecipe()
+    recipe = _checked_recipe(method, recipe)
+    resolve_device(device)  # before any work is done
     output = Path(output).expanduser()
     _check_output(output)
-    table = pairs if isinstance(pairs, Table) else read_pairs(pairs)
-    split = _split(table, recipe)
-    if not isinstance(encoder, Encoder):
-        encoder = encoders.load(encoder, device)
-    features, skipped = _tower_features(table[split.train], encoder, recipe, progress)
-    model = _with_heads(encoder, recipe)
-    outcome = fit_heads(split_towers(model), features, recipe, progress=progress)
-    trained = Encoder(
-        model, encoder.tokenizer, encoder.config, name=str(output), device=torch.device("cpu")
+    data = divide_pairs(
+        _table(pairs),
+        None if validation is None else _table(validation),
+        validation_fraction=recipe.validation_fraction,
+        seed=recipe.seed,
+        shuffle=shuffle_pairs,
     )
-    record = {
-        "base": {"name": encoder.name, "fingerprint": encoder.fingerprint},
-        "fingerprint": trained.fingerprint,
-        "method": method,
-        "recipe": recipe.as_dict(),
-        "training": _counts(features.groups),
-        "validation": _counts(split.groups[split.validation]),
-        "skipped": skipped,
-        "pairs_sha256": _pairs_hash(table),
-        "outcome": outcome,
-        "versions": {name: _version(name) for name in _RECORDED_VERSIONS},
-    }
-    with written_whole_folder(output) as folder:
-        card = model_card(record, plain=not isinstance(model, ProjectedModel))
-        encoders.write(trained, folder, card)
-        (folder / RECORD_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-        if len(split.validation):
-            write_pairs(table[split.validation], folder / VALIDATION_FILE)
-    return TrainingReport(output, record)
+    settings = {"method": method, "shuffled": shuffle_pairs, "recipe": recipe.as_dict()}
+    if method == "head":
+        return _train_head(data, encoder, output, recipe, settings, device, progress)
+    with joined_processes(resolve_device(device)) as processes:
+        base = _base(encoder, method, recipe.seed, device)
+        return _fine_tune(data, base, output, recipe, settings, processes, progress)
+
+
+def _checked_recipe(
+    method: str, recipe: HeadRecipe | FineTuneRecipe | None
+) -> HeadRecipe | FineTuneRecipe:
+    if method not in METHODS:
+        raise TrainingError(f"Unknown method {method!r}: use one of {', '.join(METHODS)}.")
+    if recipe is None:
+        return HeadRecipe() if method == "head" else FineTuneRecipe.preset("improved")
+    if not isinstance(recipe, _RECIPES[method]):
+        raise TrainingError(
+            f"The method {method!r} takes a {_RECIPES[method].__name__}, not a "
+            f"{type(recipe).__name__}."
+        )
+    return recipe
+
+
+def _table(pairs: Pairs) -> Table:
+    return pairs if isinstance(pairs, Table) else read_pairs(pairs)
 
 
 def _check_output(output: Path) -> None:
     """Refuse to replace anything but an earlier run."""
     is_empty = output.is_dir() and not any(output.iterdir())
-    if output.exists() and not is_empty and not (output / RECORD_FILE).is_file():
+    is_run = (output / RECORD_FILE).is_file() or (output / RUN_FOLDER).is_dir()
+    if output.exists() and not is_empty and not is_run:
         raise TrainingError(
             f"The output {output} exists and is not an earlier training run: name another folder."
         )
 
 
-def _split(table: Table, recipe: HeadRecipe) -> Split:
-    groups = np.asarray(table["group_id"], dtype=str)
-    if recipe.validation_fraction:
-        split = split_by_group(
-            table, validation_fraction=recipe.validation_fraction, seed=recipe.seed
-        )
-    else:
-        split = Split(np.arange(len(table)), np.arange(0), groups)
-    _check_groups(groups[split.train])
-    return split
+def _base(encoder: str | Encoder, method: str, seed: int, device: str | None) -> Encoder:
+    """Return the encoder that training begins with."""
+    if method == "scratch":
+        if isinstance(encoder, Encoder):
+            encoder, device = encoder.name, str(encoder.device)
+        return encoders.load(encoder, device, pretrained=False, seed=seed)
+    return encoder if isinstance(encoder, Encoder) else encoders.load(encoder, device)
 
 
-def _check_groups(groups: np.ndarray) -> None:
-    if len(np.unique(groups)) < 2:
-        raise TrainingError(
-            f"The {len(groups)} training pairs belong to one group: captions can only be "
-            "told apart between groups."
-        )
+def _record(
+    settings: dict[str, Any],
+    data: TrainingData,
+    base: Encoder,
+    trained: Encoder,
+    outcome: dict[str, Any],
+    skipped: list[dict[str, str]],
+) -> dict[str, Any]:
+    return {
+        "base": {"name": base.name, "fingerprint": base.fingerprint},
+        "fingerprint": trained.fingerprint,
+        **settings,
+        **data.counts(),
+        "skipped": skipped,
+        "pairs_sha256": pairs_hash(data.pairs),
+        "outcome": outcome,
+        "versions": installed_versions(),
+    }
 
 
-def _tower_features(
-    pairs: Table, encoder: Encoder, recipe: HeadRecipe, progress: bool
-) -> tuple[TowerFeatures, list[dict[str, str]]]:
-    """Compute, or find in the cache, what the frozen towers say of the training pairs.
-
-    Also return the image and the fault of every pair that is left out.
-    """
-    paths = [str(image) for image in pairs["image"]]
-    images, broken = image_features(encoder, paths, recipe.views, progress=progress)
-    skipped = [{"image": paths[row], "reason": reason} for row, reason in broken]
+def _warn_of(skipped: list[dict[str, str]], n_images: int) -> None:
     if skipped:
         warnings.warn(
-            f"{len(skipped)} of {len(paths)} images were skipped, the first: "
-            f"{skipped[0]['reason']}",
+            f"{len(skipped)} of {n_images} images were skipped, the first: {skipped[0]['reason']}",
             SkippedImageWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
-    pairs = pairs[np.setdiff1d(np.arange(len(pairs)), [row for row, _ in broken])]
-    groups = np.asarray(pairs["group_id"], dtype=str)
-    _check_groups(groups)
-    captions = caption_mixture(pairs, encoder)
-    texts = text_features(encoder, captions.texts, progress=progress)
-    return TowerFeatures(images, texts, captions, groups), skipped
 
 
-def _with_heads(encoder: Encoder, recipe: HeadRecipe) -> nn.Module:
-    """Return a copy of an encoder's model, on the CPU, with projections to train."""
-    model = copy.deepcopy(encoder.model).cpu()
-    if has_own_heads(model):
-        # What open_clip multiplies similarities with, as `fit_heads` does.
-        nn.init.constant_(model.logit_scale, -math.log(recipe.temperature))
-    elif not isinstance(model, ProjectedModel):
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(recipe.seed)
-            model = ProjectedModel(model, encoder.dim)
-    return model.requires_grad_(True)
+def _fine_tune(
+    data: TrainingData,
+    base: Encoder,
+    output: Path,
+    recipe: FineTuneRecipe,
+    settings: dict[str, Any],
+    processes: Processes,
+    progress: bool,
+) -> TrainingReport:
+    about = {
+        "base": {"name": base.name, "fingerprint": base.fingerprint},
+        "pairs_sha256": pairs_hash(data.pairs),
+        **settings,
+        "processes": processes.world_size,
+        "versions": installed_versions(),
+    }
+    frozen = recipe.batch_norm == "frozen" or (
+        recipe.batch_norm == "auto" and settings["method"] == "full"
+    )
+    trained, outcome = fine_tune(
+        data,
+        base,
+        recipe,
+        output,
+        processes,
+        about=about,
+        frozen_statistics=frozen,
+        progress=progress,
+    )
+    skipped = outcome.pop("skipped")
+    record = _record(settings, data, base, trained, outcome, skipped)
+    if processes.is_main:
+        _warn_of(skipped, len(data.pairs))
+        with written_whole_folder(output) as folder:
+            write_run(folder, trained, record, data)
+            shutil.copytree(
+                output / RUN_FOLDER,
+                folder / RUN_FOLDER,
+                ignore=shutil.ignore_patterns(CHECKPOINT_FILE),
+            )
+    barrier(processes)
+    return TrainingReport(output, record)
 
 
-def _pairs_hash(table: Table) -> str:
-    """Return the SHA-256 of the pictures' names and captions."""
-    rows = "\n".join(f"{row['image']}\t{row['text']}" for row in table)
-    return hashlib.sha256(rows.encode()).hexdigest()
-
-
-def _version(distribution: str) -> str:
-    """Return what is installed; a source tree on the path is not."""
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return "unknown"
-
-
-def _counts(groups: np.ndarray) -> dict[str, int]:
-    return {"pairs": len(groups), "groups": len(np.unique(groups))}
+def _train_head(
+    data: TrainingData,
+    encoder: str | Encoder,
+    output: Path,
+    recipe: HeadRecipe,
+    settings: dict[str, Any],
+    device: str | None,
+    progress: bool,
+) -> TrainingReport:
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise TrainingError("The method 'head' runs in one process: start it without torchrun.")
+    base = _base(encoder, "head", recipe.seed, device)
+    model, outcome = train_head(data.pairs[data.training], base, recipe, progress=progress)
+    skipped = outcome.pop("skipped")
+    _warn_of(skipped, len(data.training))
+    trained = Encoder(
+        model, base.tokenizer, base.config, name=str(output), device=torch.device("cpu")
+    )
+    record = _record(settings, data, base, trained, outcome, skipped)
+    record["training"]["pairs"] -= len(skipped)
+    with written_whole_folder(output) as folder:
+        write_run(folder, trained, record, data)
+    return TrainingReport(output, record)

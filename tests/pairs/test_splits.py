@@ -55,6 +55,16 @@ def test_seed_decides_and_row_order_does_not():
     np.testing.assert_array_equal(len(table) - 1 - turned.validation[::-1], first.validation)
 
 
+def test_long_group_names_stay_objects():
+    table = table_of([3, 1, 2, 2, 4] * 6)
+    split = split_by_group(table, validation_fraction=0.3, seed=1)
+    table["group_id"] = table["group_id"].astype(object)
+    again = split_by_group(table, validation_fraction=0.3, seed=1)
+    np.testing.assert_array_equal(again.validation, split.validation)
+    assert again.groups.dtype == object
+    assert again.groups.tolist() == split.groups.tolist()
+
+
 @pytest.mark.parametrize("sizes", [[], [10], [10, 1]])
 def test_too_few_groups(sizes):
     table = table_of(sizes) if sizes else Table({"group_id": np.array([], dtype=str)})

@@ -12,7 +12,7 @@ from pyarrow import parquet
 
 from astro_paperclip import columns
 from astro_paperclip.exceptions import PairsError
-from astro_paperclip.pairs import read_pairs, write_pairs
+from astro_paperclip.pairs import formats, read_pairs, write_pairs
 
 SUFFIXES = ["csv", "ecsv", "parquet"]
 
@@ -56,7 +56,7 @@ def test_absolute_image_paths_stay(folder):
     assert read_pairs(path)["image"][0] == str(folder / "images/0.jpg")
 
 
-def test_known_columns_have_their_types(folder):
+def test_known_contentshave_their_types(folder):
     header = ["group_id", "text", "image", "proposal_id", "s_ra", "calib_level", "dec", "extra"]
     rows = [
         ["007", 'one,\n\n"two"\nlines', "images/0.jpg", "00012", "10.5", "3", "-4", "01"],
@@ -126,7 +126,90 @@ def test_parquet_from_other_tools(folder):
     assert table["number"].dtype == int
 
 
-def test_long_columns_are_not_padded(folder, monkeypatch):
+@pytest.mark.parametrize("encoded", [False, True], ids=["plain", "dictionary"])
+def test_parquet_is_read_in_parts(folder, monkeypatch, encoded):
+    monkeypatch.setattr(formats, "_ROWS_AT_ONCE", 2)
+    texts = pa.array(["a", "b", "a", "c", "b"])
+    values = {
+        "image": [f"images/{n}.jpg" for n in range(5)],
+        "text": texts.dictionary_encode() if encoded else texts,
+        "group_id": ["1", "1", "2", "2", "3"],
+        "title": pa.array([None, "t", None, None, "u"]),
+        "nothing": pa.array([None] * 5, pa.string()),
+        "ra": pa.array([1.5, None, float("nan"), float("inf"), -2], pa.float32()),
+        "s_dec": ["1", "", None, "-4.5", "5e1"],
+        "calib_level": pa.array([1, 2, None, 4, 5], pa.int8()),
+        "number": pa.array([2**63 - 1, None, 0, -1, 1]),
+        "large": pa.array([2**63 - 1, None, 0, 1, 1], pa.uint64()),
+        "mtFlag": [True, None, False, None, True],
+        "day": pa.array([19000, None, 0, 1, 2], pa.date32()),
+    }
+    parquet.write_table(pa.table(values), folder / "pairs.parquet", row_group_size=3)
+    table = read_pairs(folder / "pairs.parquet")
+    assert [Path(image).stem for image in table["image"]] == ["0", "1", "2", "3", "4"]
+    expected = {
+        "text": ["a", "b", "a", "c", "b"],
+        "title": ["", "t", "", "", "u"],
+        "nothing": [""] * 5,
+        "ra": [1.5, None, None, None, -2],
+        "s_dec": [1, None, None, -4.5, 50],
+        "calib_level": [1, 2, None, 4, 5],
+        "number": [2**63 - 1, None, 0, -1, 1],
+        "large": [2**63 - 1, None, 0, 1, 1],
+        "mtFlag": [True, None, False, None, True],
+        "day": ["2022-01-08", "", "1970-01-01", "1970-01-02", "1970-01-03"],
+    }
+    for name, column in expected.items():
+        assert table[name].tolist() == column
+    assert table["ra"].dtype == table["s_dec"].dtype == float
+    assert table["calib_level"].dtype == table["number"].dtype == np.int64
+    assert table["ra"].unit == u.deg
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_captions_of_many_rows_are_kept_once(folder, monkeypatch, suffix):
+    monkeypatch.setattr(formats, "_ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(columns, "_PADDING_LIMIT", 100)
+    captions = ["first " * 30, "second " * 30]
+    rows = [(f"images/{n}.jpg", captions[n % 2], "g") for n in range(5)]
+    path = write_csv(folder / "pairs.csv", rows)
+    if suffix == "parquet":
+        path = folder / "pairs.parquet"
+        contents = dict(zip(("image", "text", "group_id"), zip(*rows, strict=True), strict=True))
+        parquet.write_table(pa.table(contents), path)
+    texts = read_pairs(path)["text"].tolist()
+    assert texts == [row[1] for row in rows]
+    assert len({id(text) for text in texts}) == 2
+
+
+def test_parquet_without_rows_or_columns(folder):
+    kinds = {"image": pa.string(), "text": pa.string(), "group_id": pa.int64()}
+    parquet.write_table(
+        pa.table({name: pa.array([], kind) for name, kind in kinds.items()}), folder / "a.parquet"
+    )
+    with pytest.raises(PairsError, match="no rows"):
+        read_pairs(folder / "a.parquet")
+    parquet.write_table(pa.table({}), folder / "b.parquet")
+    with pytest.raises(PairsError, match="column missing: image, text, group_id"):
+        read_pairs(folder / "b.parquet")
+
+
+def test_images_of_earlier_files_are_remembered(folder):
+    paths = [write_csv(folder / f"{name}.csv", rows_of(5)[:2]) for name in "abc"]
+    with pytest.raises(PairsError) as caught:
+        read_pairs(paths)
+    message = str(caught.value)
+    assert message.startswith("4 faults")
+    for name in "bc":
+        for row in (1, 2):
+            image = folder / f"images/{row - 1}.jpg"
+            assert (
+                f"{name}.csv, row {row}: {image} is listed twice, first in {paths[0]}, row {row}"
+                in message
+            )
+
+
+def test_long_contentsare_not_padded(folder, monkeypatch):
     monkeypatch.setattr(columns, "_PADDING_LIMIT", 100)
     rows = rows_of(4)
     rows[0] = (rows[0][0], "long " * 30 + "caption", rows[0][2])
@@ -161,8 +244,13 @@ def test_all_faults_at_once(folder):
         [("images/0.jpg", "x", "g", "north")],
         ("image", "text", "group_id", "s_dec"),
     )
+    fourth = write_csv(
+        folder / "fourth.csv",
+        [("images/4.jpg", "x", "g", "1e30")],
+        ("image", "text", "group_id", "calib_level"),
+    )
     with pytest.raises(PairsError) as caught:
-        read_pairs([first, second, folder / "absent.csv", folder / "pairs.xlsx", third])
+        read_pairs([first, second, folder / "absent.csv", folder / "pairs.xlsx", third, fourth])
     message = str(caught.value)
     for part in (
         "first.csv, row 2: the caption is empty",
@@ -177,6 +265,7 @@ def test_all_faults_at_once(folder):
         "pairs.xlsx: unknown suffix",
         "third.csv, row 1: s_dec is no float64: 'north'",
         "third.csv, row 1: ",
+        "fourth.csv, row 1: calib_level is no int64: '1e30'",
     ):
         assert part in message
     assert "first.csv, row 1:" not in message
@@ -264,7 +353,7 @@ def test_failed_writing_keeps_the_old_file(folder, monkeypatch):
     assert sorted(entry.name for entry in folder.iterdir()) == ["images", "pairs.csv"]
 
 
-def test_writing_needs_columns_and_a_known_suffix(folder):
+def test_writing_needs_contentsand_a_known_suffix(folder):
     table = Table({"image": ["a.jpg"], "text": ["a"]})
     with pytest.raises(PairsError, match="group_id"):
         write_pairs(table, folder / "pairs.csv")

@@ -1,13 +1,19 @@
 """Fixtures of the training's tests."""
 
 import hashlib
+from itertools import product
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
 from astro_paperclip.config import conf
 from astro_paperclip.images import letterbox, read_image
+
+SHAPES = ("disc", "ring", "bar", "cross", "square frame", "triangle")
+NUMBERS = ("one", "two")
+PICTURES_OF_A_GROUP = 3
 
 
 class FakeEncoder:
@@ -66,3 +72,47 @@ def own_cache(tmp_path):
     """Let each test begin with an empty cache."""
     with conf.set_temp("cache_dir", str(tmp_path / "cache")):
         yield tmp_path / "cache"
+
+
+def draw(shape, number, rng):
+    """Draw one or two shapes of any colour, anywhere, upon noise."""
+    picture = Image.fromarray(rng.integers(0, 40, (96, 96, 3), np.uint8))
+    pen = ImageDraw.Draw(picture)
+    colour = tuple(int(value) for value in rng.integers(120, 256, 3))
+    for place in range(number):
+        radius = int(rng.integers(14, 22))
+        x, y = 26 + 44 * place + int(rng.integers(-4, 5)), int(rng.integers(26, 70))
+        box = (x - radius, y - radius, x + radius, y + radius)
+        if shape == "disc":
+            pen.ellipse(box, fill=colour)
+        elif shape == "ring":
+            pen.ellipse(box, outline=colour, width=4)
+        elif shape == "bar":
+            pen.rectangle((x - radius, y - 4, x + radius, y + 4), fill=colour)
+        elif shape == "cross":
+            pen.line((x - radius, y, x + radius, y), fill=colour, width=5)
+            pen.line((x, y - radius, x, y + radius), fill=colour, width=5)
+        elif shape == "square frame":
+            pen.rectangle(box, outline=colour, width=4)
+        else:
+            pen.polygon(
+                [(x, y - radius), (x - radius, y + radius), (x + radius, y + radius)], colour
+            )
+    return picture
+
+
+@pytest.fixture(scope="session")
+def pairs(tmp_path_factory):
+    """Return a pairs file: a group for each shape and number, three pictures a group."""
+    folder = tmp_path_factory.mktemp("pairs")
+    rng = np.random.default_rng(0)
+    lines = ["image,text,title,group_id"]
+    for shape, number, copy in product(SHAPES, (1, 2), range(PICTURES_OF_A_GROUP)):
+        word = NUMBERS[number - 1]
+        name = f"{shape}-{number}-{copy}.png".replace(" ", "-")
+        draw(shape, number, rng).save(folder / name)
+        plural = shape + "s" * (number > 1)
+        text = f"We see {word} {plural}. The background is dark."
+        lines.append(f"{name},{text},{word.title()} {plural},{shape} {word}")
+    (folder / "pairs.csv").write_text("\n".join(lines) + "\n")
+    return folder / "pairs.csv"

@@ -10,7 +10,6 @@ import open_clip
 import pytest
 import torch
 from astropy.table import Table
-from PIL import Image, ImageDraw
 from safetensors.torch import load_file
 
 from astro_paperclip import encoders
@@ -23,59 +22,12 @@ from astro_paperclip.exceptions import (
 )
 from astro_paperclip.pairs import read_pairs
 from astro_paperclip.training import HeadRecipe, train
-from astro_paperclip.training.train import RECORD_FILE, VALIDATION_FILE
+from astro_paperclip.training.record import RECORD_FILE, VALIDATION_FILE
 
-SHAPES = ("disc", "ring", "bar", "cross", "square frame", "triangle")
-NUMBERS = ("one", "two")
-PICTURES_OF_A_GROUP = 3
 RECIPE = HeadRecipe(images_seen=2400, views=4, validation_fraction=0.25)
 BRIEF = HeadRecipe(images_seen=128, batch_size=4, views=2, validation_fraction=0.25)
 module = importlib.import_module("astro_paperclip.training.train")
-
-
-def draw(shape, number, rng):
-    """Draw one or two shapes of any colour, anywhere, upon noise."""
-    picture = Image.fromarray(rng.integers(0, 40, (96, 96, 3), np.uint8))
-    pen = ImageDraw.Draw(picture)
-    colour = tuple(int(value) for value in rng.integers(120, 256, 3))
-    for place in range(number):
-        radius = int(rng.integers(14, 22))
-        x, y = 26 + 44 * place + int(rng.integers(-4, 5)), int(rng.integers(26, 70))
-        box = (x - radius, y - radius, x + radius, y + radius)
-        if shape == "disc":
-            pen.ellipse(box, fill=colour)
-        elif shape == "ring":
-            pen.ellipse(box, outline=colour, width=4)
-        elif shape == "bar":
-            pen.rectangle((x - radius, y - 4, x + radius, y + 4), fill=colour)
-        elif shape == "cross":
-            pen.line((x - radius, y, x + radius, y), fill=colour, width=5)
-            pen.line((x, y - radius, x, y + radius), fill=colour, width=5)
-        elif shape == "square frame":
-            pen.rectangle(box, outline=colour, width=4)
-        else:
-            pen.polygon(
-                [(x, y - radius), (x - radius, y + radius), (x + radius, y + radius)], colour
-            )
-    return picture
-
-
-@pytest.fixture(scope="module")
-def pairs(tmp_path_factory):
-    """Return a pairs file: a group for each shape and number, three pictures a group."""
-    folder = tmp_path_factory.mktemp("pairs")
-    rng = np.random.default_rng(0)
-    lines = ["image,text,title,group_id"]
-    for shape in SHAPES:
-        for number, word in enumerate(NUMBERS, start=1):
-            for copy in range(PICTURES_OF_A_GROUP):
-                name = f"{shape}-{number}-{copy}.png".replace(" ", "-")
-                draw(shape, number, rng).save(folder / name)
-                plural = shape + "s" * (number > 1)
-                text = f"We see {word} {plural}. The background is dark."
-                lines.append(f"{name},{text},{word.title()} {plural},{shape} {word}")
-    (folder / "pairs.csv").write_text("\n".join(lines) + "\n")
-    return folder / "pairs.csv"
+record_module = importlib.import_module("astro_paperclip.training.record")
 
 
 @pytest.fixture(autouse=True)
@@ -270,12 +222,14 @@ class TestOutput:
         assert kept.read_text() == "precious"
         assert list(tmp_path.rglob("*.json")) == []
 
-    @pytest.mark.parametrize("where", ["fit_heads", "model_card"])
-    def test_interrupted(self, brief, monkeypatch, tmp_path, where):
+    @pytest.mark.parametrize(
+        ("where", "what"), [(module, "train_head"), (record_module, "model_card")]
+    )
+    def test_interrupted(self, brief, monkeypatch, tmp_path, where, what):
         def interrupt(*_, **__):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(module, where, interrupt)
+        monkeypatch.setattr(where, what, interrupt)
         with pytest.raises(KeyboardInterrupt):
             brief()
         assert list(tmp_path.iterdir()) == []
@@ -286,7 +240,7 @@ class TestOutput:
         def interrupt(*_, **__):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(module, "write_pairs", interrupt)
+        monkeypatch.setattr(record_module, "write_pairs", interrupt)
         with pytest.raises(KeyboardInterrupt):
             brief(recipe=HeadRecipe(**BRIEF.as_dict() | {"seed": 7}))
         loaded = encoders.load(first.output, device="cpu")

@@ -8,8 +8,8 @@ from torch import nn
 from astro_paperclip.encoders.towers import ResidualProjection, Towers
 from astro_paperclip.exceptions import TrainingError
 from astro_paperclip.training import HeadRecipe
-from astro_paperclip.training.captions import CaptionMixture
-from astro_paperclip.training.head import TowerFeatures, fit_heads
+from astro_paperclip.training.head.captions import CaptionMixture
+from astro_paperclip.training.head.fitting import TowerFeatures, fit_heads
 
 WIDTH_OF_IMAGES, WIDTH_OF_TEXTS, DIM = 24, 20, 16
 quiet = {"progress": False}

@@ -3,7 +3,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from astro_paperclip.training.sampling import GroupSampler
+from astro_paperclip.training.head.sampling import GroupSampler
 
 
 def batches(groups, batch_size, seed=0, count=60):

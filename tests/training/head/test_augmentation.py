@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from astro_paperclip.training.augmentation import random_view
+from astro_paperclip.training.head.augmentation import random_view
 
 RED, GREEN, BLUE = (20, 110), (120, 210), 240
 SIZE = 48

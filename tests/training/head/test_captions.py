@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from astropy.table import MaskedColumn, Table
 
-from astro_paperclip.training.captions import PART_TOKENS, caption_mixture
+from astro_paperclip.training.head.captions import PART_TOKENS, caption_mixture
 
 SENTENCES = [
     "The first sentence speaks of a distant galaxy.",

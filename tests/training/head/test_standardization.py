@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from astro_paperclip.encoders.towers import ResidualProjection
-from astro_paperclip.training.standardization import standardization_for
+from astro_paperclip.training.head.standardization import standardization_for
 
 WIDTH = 12
 

@@ -18,7 +18,7 @@ from astro_paperclip.cache import cache_directory
 from astro_paperclip.encoders import Encoder
 from astro_paperclip.exceptions import ImageError, TrainingError
 from astro_paperclip.images import read_image
-from astro_paperclip.training.augmentation import RECIPE, random_view
+from astro_paperclip.training.head.augmentation import RECIPE, random_view
 
 __all__ = ["FeatureCache", "image_features", "text_features"]
 

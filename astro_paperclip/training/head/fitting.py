@@ -11,10 +11,11 @@ from tqdm.auto import tqdm
 
 from astro_paperclip.encoders.towers import Towers
 from astro_paperclip.exceptions import TrainingError
-from astro_paperclip.training.captions import CaptionMixture
-from astro_paperclip.training.recipe import HeadRecipe
-from astro_paperclip.training.sampling import GroupSampler
-from astro_paperclip.training.standardization import standardization_for
+from astro_paperclip.training.head.captions import CaptionMixture
+from astro_paperclip.training.head.recipe import HeadRecipe
+from astro_paperclip.training.head.sampling import GroupSampler
+from astro_paperclip.training.head.standardization import standardization_for
+from astro_paperclip.training.schedule import rate_schedule
 
 __all__ = ["TowerFeatures", "fit_heads"]
 
@@ -152,13 +153,7 @@ def _optimizer(
         [{"params": list(h.parameters()), "lr": r} for h, r in zip(heads, rates, strict=True)],
         weight_decay=recipe.weight_decay,
     )
-    warm_up = max(1, round(_WARM_UP * steps))
-
-    def rate(step: int) -> float:
-        if step < warm_up:
-            return (step + 1) / warm_up
-        return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
-
+    rate = rate_schedule(steps, _WARM_UP)
     return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
 
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from astro_paperclip.exceptions import TrainingError
-from astro_paperclip.training.features import image_features, text_features
+from astro_paperclip.training.head.features import image_features, text_features
 
 VIEWS = 3
 quiet = {"progress": False}

@@ -1,0 +1,1 @@
+"""Fine-tuning: whole encoders are trained, from pretrained weights or from scratch."""
