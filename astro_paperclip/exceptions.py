@@ -28,6 +28,7 @@ __all__ = [
     "SkippedImageWarning",
     "TrainingError",
     "UntrainedEncoderWarning",
+    "VocabularyError",
     "WeightsNotFoundError",
 ]
 
@@ -54,6 +55,10 @@ class WeightsNotFoundError(EncoderError):
 
 class TrainingError(InvalidQueryError):
     """Training that cannot start, or had to stop."""
+
+
+class VocabularyError(InvalidQueryError):
+    """A vocabulary that cannot be read, or does not hold together; the message says why."""
 
 
 class CollectionError(InvalidQueryError):

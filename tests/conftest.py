@@ -10,9 +10,20 @@ _ROOT = Path(__file__).resolve().parents[1]
 
 # A light client has the base dependencies only; what they cannot run is not collected there.
 _NEEDS = {
-    "torch": ["encoders", "training", "evaluation/test_evaluate.py", "building"],
+    "torch": [
+        "building",
+        "encoders",
+        "evaluation/test_descriptions.py",
+        "evaluation/test_evaluate.py",
+        "training",
+    ],
     "qdrant_edge": ["index", "building"],
-    "matplotlib": ["notebook", "test_demo.py"],
+    "matplotlib": [
+        "evaluation/figures",
+        "evaluation/test_html_report.py",
+        "notebook",
+        "test_demo.py",
+    ],
 }
 collect_ignore = [
     path for library, paths in _NEEDS.items() if find_spec(library) is None for path in paths

@@ -21,14 +21,14 @@ EVERYWHERE = {"cache", "config", "exceptions", "files", "logger"}
 
 ROOMS = {
     "cli": {"building", "core", "demo", "encoders", "evaluation", "notebook", "simulation"}
-    | {"training"},
+    | {"training", "vocabulary"},
     "demo": {"building", "core", "encoders", "evaluation", "notebook", "results", "simulation"}
     | {"training"},
     "building": {"archive", "collection", "encoders", "images", "index", "pairs", "training"},
     "archive": {"columns", "criteria", "images"},
     "core": {"archive", "collection", "encoders", "images", "index", "results"},
-    "evaluation": {"encoders", "images", "pairs"},
-    "training": {"captions", "encoders", "images", "pairs"},
+    "evaluation": {"encoders", "images", "pairs", "vocabulary"},
+    "training": {"captions", "encoders", "evaluation.in_batch", "images", "pairs"},
     "encoders": {"captions", "images"},
     "pairs": {"columns", "images"},
     "index": {"columns", "criteria"},
@@ -40,6 +40,7 @@ ROOMS = {
     "columns": set(),
     "criteria": {"columns"},
     "images": set(),
+    "vocabulary": set(),
     "cache": {"config"},
     "config": set(),
     "exceptions": set(),
@@ -61,6 +62,7 @@ OWNERS = {
     "pyvo": {"archive.observations.tap", "vo"},
     "matplotlib": {"evaluation.figures", "notebook"},
     "photutils": {"simulation"},
+    "sklearn": {"evaluation"},
 }
 """Rooms, or modules of rooms, that may import a library."""
 

@@ -14,6 +14,7 @@ HEAVY = (
     "qdrant_client",
     "qdrant_edge",
     "scipy",
+    "sklearn",
     "timm",
     "torch",
     "torchvision",

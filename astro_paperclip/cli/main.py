@@ -13,7 +13,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
-from astro_paperclip.cli import build, demo, evaluate, index, info, query, simulate, train
+from astro_paperclip.cli import (
+    build,
+    demo,
+    describe,
+    evaluate,
+    index,
+    info,
+    query,
+    simulate,
+    train,
+)
 
 __all__ = ["build_parser", "command", "main"]
 
@@ -22,6 +32,7 @@ _FAILURE = 1
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 _OBJECTS_BETWEEN_COLLECTIONS = 200_000
+_EXTRAS = {"matplotlib": "evaluation", "sklearn": "evaluation"}
 
 _DESCRIPTION = """\
 Find Hubble observations by what they show.
@@ -65,7 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for verb in (demo, simulate, build, train, evaluate, index, query, info):
+    for verb in (demo, simulate, build, train, evaluate, describe, index, query, info):
         verb.add_parser(verbs)
     return parser
 
@@ -146,8 +157,10 @@ def _explained(error: Exception) -> str | None:
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith(
         "astro_paperclip"
     ):
+        library = error.name.partition(".")[0] if error.name else error
+        extra = _EXTRAS.get(library, "local")
         return (
-            f"{error.name} is not installed: python -m pip install 'astro_paperclip[local]' "
+            f"{library} is not installed: python -m pip install 'astro_paperclip[{extra}]' "
             "installs all that this needs."
         )
     if isinstance(error, OSError):

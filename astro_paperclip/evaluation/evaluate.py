@@ -3,13 +3,17 @@
 import json
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.table import Table
 
+from astro_paperclip.evaluation.answers import best_images
+from astro_paperclip.evaluation.in_batch import LOGIT_SCALE
+from astro_paperclip.evaluation.judges import Judge
+from astro_paperclip.evaluation.relevance import PAPER_QUERIES, query_relevance
 from astro_paperclip.evaluation.retrieval import retrieval_metrics
 from astro_paperclip.exceptions import PairsError, SkippedImageWarning
 from astro_paperclip.files import written_whole
@@ -29,10 +33,13 @@ def evaluate(
     encoder: "Encoder",
     output: str | os.PathLike,
     *,
+    queries: Sequence[str] = PAPER_QUERIES,
+    judge: Judge | None = None,
+    baseline: bool = True,
     seed: int = 0,
     progress: bool = False,
 ) -> dict:
-    """Measure retrieval accuracy on pairs, and write it to ``metrics.json``.
+    """Measure retrieval accuracy and relevance on pairs, and write them to ``metrics.json``.
 
     Parameters
     ----------
@@ -42,17 +49,29 @@ def evaluate(
         A loaded encoder. Each different image and caption is encoded once.
     output : str or `os.PathLike`
         Folder for ``metrics.json``; made if it is not there.
+    queries : sequence of str, optional
+        Queries whose answers are judged; none, and nothing is.
+    judge : Judge, optional
+        Says whether an answer is relevant. Default: a
+        `~astro_paperclip.evaluation.KeywordJudge`.
+    baseline : bool, optional
+        Whether to compare relevance with a text search and with chance; the latter asks the
+        judge about every caption.
     seed : int, optional
-        Of the random numbers behind the intervals.
+        Of the random numbers behind the intervals, the order in which pairs are put into
+        batches, and that of answers of equal score.
     progress : bool, optional
         Whether to show a progress bar while images are encoded.
 
     Returns
     -------
     dict
-        What `~astro_paperclip.evaluation.retrieval_metrics` returns, and ``encoder`` (its
-        ``name`` and ``fingerprint``), ``pairs`` (the files; empty for a table) and
-        ``skipped`` (``image`` and ``reason`` of each image that could not be read; its rows
+        What `~astro_paperclip.evaluation.retrieval_metrics` returns; ``relevance``, what
+        `~astro_paperclip.evaluation.query_relevance` returns, the ``group_id`` of a pair being
+        taken for its proposal, and ``answers``, by query the ten best images with ``image``,
+        ``group_id``, ``caption`` and ``score`` (both absent without queries); and
+        ``encoder`` (its ``name`` and ``fingerprint``), ``pairs`` (the files; empty for a table)
+        and ``skipped`` (``image`` and ``reason`` of each image that could not be read; its rows
         do not count).
 
     Raises
@@ -80,14 +99,30 @@ def evaluate(
             SkippedImageWarning,
             stacklevel=2,
         )
-    captions = np.asarray(table["text"], dtype=object)[readable]
+    table, image_vectors = table[readable], image_vectors[readable]
+    captions, groups = (np.asarray(table[name], dtype=object) for name in ("text", "group_id"))
     metrics = retrieval_metrics(
-        image_vectors[readable],
+        image_vectors,
         _encode_captions(captions, encoder),
         captions,
-        np.asarray(table["group_id"], dtype=object)[readable],
+        groups,
         seed=seed,
+        logit_scale=_logit_scale(encoder),
     )
+    if len(queries):
+        query_vectors = encoder.encode_texts(list(queries))
+        metrics["answers"] = best_images(image_vectors, table, query_vectors, queries)
+        metrics["relevance"] = query_relevance(
+            image_vectors,
+            captions,
+            groups,
+            query_vectors,
+            queries=queries,
+            judge=judge,
+            image_paths=np.asarray(table["image"]).tolist(),
+            baseline=baseline,
+            seed=seed,
+        )
     metrics |= {
         "encoder": {"name": encoder.name, "fingerprint": encoder.fingerprint},
         "pairs": files,
@@ -123,3 +158,10 @@ def _encode_captions(captions: np.ndarray, encoder: "Encoder") -> np.ndarray:
     """Return a vector for each caption; equal captions are encoded once."""
     unique, of_row = np.unique(captions, return_inverse=True)
     return encoder.encode_texts(unique.tolist())[of_row]
+
+
+def _logit_scale(encoder: "Encoder") -> float:
+    """Return the factor on similarities that an encoder was trained with, where it has one."""
+    model = getattr(encoder, "model", None)
+    scale = getattr(getattr(model, "base", model), "logit_scale", None)
+    return LOGIT_SCALE if scale is None else float(scale.exp())

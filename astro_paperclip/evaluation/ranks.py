@@ -45,7 +45,7 @@ class Ranks:
         Mean and standard deviation of the cosine similarity of an image with its caption,
         and with every row's caption that differs from it (NaN where there is none).
     true_histogram, shuffled_histogram : `numpy.ndarray`
-        Shape (39,): numbers of these similarities between the `COSINE_EDGES`.
+        Shape (39,): numbers of these similarities between the ``COSINE_EDGES``.
     """
 
     paper_image_to_text: np.ndarray

@@ -14,7 +14,7 @@ from astro_paperclip.exceptions import (
     SkippedImageWarning,
 )
 
-VERBS = ["demo", "simulate", "build", "train", "evaluate", "index", "query", "info"]
+VERBS = ["demo", "simulate", "build", "train", "evaluate", "describe", "index", "query", "info"]
 
 
 @pytest.fixture
@@ -88,6 +88,10 @@ def test_version(capsys):
         ["query", "here", "galaxy", "--out", "table.ecsv"],
         ["query", "here"],
         ["query", "here", "galaxy", "--image", "a.jpg"],
+        ["describe", "--encoder", "x"],
+        ["describe", "a.jpg"],
+        ["describe", "a.jpg", "--encoder", "x", "-n", "0"],
+        ["describe", "a.jpg", "--encoder", "x", "--output", "table.docx"],
         ["simulate", "here", "--seed", "-1"],
         ["simulate", "here", "--proposals", "1.5"],
         ["train", "--pairs", "a.csv", "--encoder", "compact"],
@@ -115,6 +119,13 @@ def test_wrong_usage_is_status_2(arguments, capsys):
             ModuleNotFoundError("No module named 'torch'", name="torch"),
             (
                 "torch is not installed: python -m pip install 'astro_paperclip[local]' "
+                "installs all that this needs."
+            ),
+        ),
+        (
+            ModuleNotFoundError("No module named 'matplotlib'", name="matplotlib"),
+            (
+                "matplotlib is not installed: python -m pip install 'astro_paperclip[evaluation]' "
                 "installs all that this needs."
             ),
         ),

@@ -80,7 +80,7 @@ def test_evaluate(replace, capsys):
     format_report = replace("evaluation.format_report", return_value="a table")
     arguments = "evaluate --pairs a.csv b.csv --encoder compact --output there --device cpu"
     assert main(arguments.split()) == 0
-    assert given(load) == {"name": "compact", "device": "cpu"}
+    assert given(load).items() >= {"name": "compact", "device": "cpu"}.items()
     assert list(given(evaluate).values())[:3] == [["a.csv", "b.csv"], "the encoder", "there"]
     format_report.assert_called_once_with({"n_images": 3})
     assert capsys.readouterr().out == "a table\n"

@@ -7,7 +7,12 @@ import pytest
 from astropy.table import Table
 from PIL import Image
 
-from astro_paperclip.evaluation import evaluate, format_report, retrieval_metrics
+from astro_paperclip.evaluation import (
+    evaluate,
+    format_report,
+    query_relevance,
+    retrieval_metrics,
+)
 from astro_paperclip.exceptions import ImageError, PairsError, SkippedImageWarning
 from astro_paperclip.images import read_image
 from astro_paperclip.pairs import read_pairs, write_pairs
@@ -86,10 +91,57 @@ def test_same_as_from_vectors(pairs, tmp_path):
     assert metrics["pairs"] == []
 
 
+QUERIES = ["red square", "blue square"]
+
+
+def test_relevance(pairs, tmp_path):
+    encoder = ColourEncoder()
+    metrics = evaluate(pairs, encoder, tmp_path, queries=QUERIES)
+    table = read_pairs(pairs)
+    assert set(QUERIES) <= set(encoder.texts)
+    expected = query_relevance(
+        np.eye(3)[[0, 0, 1, 1, 2, 2]],
+        list(table["text"]),
+        list(table["group_id"]),
+        np.array([[1, 0, 0], [0, 0, 1]]),
+        queries=QUERIES,
+    )
+    assert metrics["relevance"]["chance"] == expected["chance"]
+    assert metrics["relevance"]["model"] == expected["model"]
+    assert metrics["relevance"]["model"]["by_query"]["red square"]["images"] == pytest.approx(1 / 3)
+
+
+def test_a_judge_that_looks_at_images(pairs, tmp_path):
+    asked = []
+
+    def sees_blue(query, text, image_path=None):
+        asked.append((query, image_path))
+        return np.asarray(read_image(image_path))[0, 0, 2] == 200
+
+    metrics = evaluate(
+        pairs, ColourEncoder(), tmp_path, queries=QUERIES, judge=sees_blue, baseline=False
+    )
+    assert metrics["relevance"]["judge"] == "function"
+    assert metrics["relevance"]["model"]["images"] == pytest.approx(1 / 3)
+    assert set(metrics["relevance"]) == {"k", "judge", "queries", "model"}
+    assert {path for _, path in asked} == set(read_pairs(pairs)["image"])
+
+
+def test_without_queries(pairs, tmp_path):
+    assert "relevance" not in evaluate(pairs, ColourEncoder(), tmp_path, queries=())
+
+
+def test_loss_is_that_of_the_encoders_own_temperature(pairs, tmp_path, tiny_clip):
+    metrics = evaluate(pairs, tiny_clip, tmp_path, queries=())
+    expected = float(tiny_clip.model.logit_scale.exp())
+    assert metrics["in_batch"]["logit_scale"] == pytest.approx(expected)
+    assert evaluate(pairs, ColourEncoder(), tmp_path)["in_batch"]["logit_scale"] == 100
+
+
 def test_each_caption_and_image_is_encoded_once(pairs, tmp_path):
     table = read_pairs(pairs)
     encoder = ColourEncoder()
-    evaluate(table[[0, 1, 2, 3, 0, 1]], encoder, tmp_path)
+    evaluate(table[[0, 1, 2, 3, 0, 1]], encoder, tmp_path, queries=())
     assert sorted(encoder.paths) == sorted(table["image"][:4])
     assert sorted(encoder.texts) == ["a green square", "a red square"]
 
@@ -132,8 +184,12 @@ def test_report(pairs, tmp_path):
     assert rows["grouped, image to text"][:6] == ["100.0"] * 6
     assert rows["grouped, image to text"][-3:] == ["1", "of", "3"]
     assert rows["paper, image to text"][:6] == ["0.0"] * 4 + ["20.0", "100.0"]
+    assert rows["ties by position"][:6] == ["50.0"] * 4 + ["60.0", "100.0"]
     assert rows["at most"][-1] == "100.0"
     assert rows["chance, about"] == ["1.0", "2.0", "5.0", "10.0", "20.0", "50.0"]
+    assert "in batches of 6, text to image: 50.0 % among the best 10 %, loss 0.6" in report
+    assert rows["the encoder"] == ["0.0", "0.0"]
+    assert rows["chance"] == ["0.0", "0.0"]
     assert max(map(len, lines)) < 80
     for line in lines:
         assert line == line.rstrip()
@@ -141,4 +197,19 @@ def test_report(pairs, tmp_path):
 
 def test_report_of_bare_metrics():
     metrics = retrieval_metrics(np.ones((1, 4)), np.ones((1, 4)), ["a"], ["g"])
-    assert "shuffled" not in format_report(metrics)
+    report = format_report(metrics)
+    assert "shuffled" not in report
+    assert "relevant" not in report
+
+
+def test_report_of_relevance(pairs, tmp_path):
+    metrics = evaluate(pairs, ColourEncoder(), tmp_path, queries=QUERIES)
+    metrics["relevance"]["tfidf"] = {"skipped": "scikit-learn is not installed"}
+    lines = format_report(metrics).splitlines()
+    rows = {line[:30].strip(): line[30:].strip() for line in lines}
+    assert rows["the encoder"].split() == ["33.3", "33.3"]
+    assert rows["words in captions (TF-IDF)"] == "scikit-learn is not installed"
+    assert rows["chance"].split() == ["33.3", "33.3"]
+    assert rows["best possible"].split() == ["33.3", "33.3"]
+    assert "relevant answers to 2 queries, judged by keywords:" in lines
+    assert max(map(len, lines)) < 80
