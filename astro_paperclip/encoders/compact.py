@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from astro_paperclip.encoders.quiet import quiet_loading
+from astro_paperclip.encoders.seeding import seeded
 from astro_paperclip.encoders.weights import EFFICIENTNET_LITE0, MINILM_L6, find_weights
 
 __all__ = ["COMPACT", "create_compact"]
@@ -34,8 +35,13 @@ _PREPROCESS = {
 _SEED = 0
 
 
-def create_compact() -> tuple[torch.nn.Module, object, dict]:
+def create_compact(untrained_seed: int | None = None) -> tuple[torch.nn.Module, object, dict]:
     """Build the model with both pretrained towers.
+
+    Parameters
+    ----------
+    untrained_seed : int, optional
+        Leave both towers at random, too, and draw all weights from this seed.
 
     Returns
     -------
@@ -51,9 +57,10 @@ def create_compact() -> tuple[torch.nn.Module, object, dict]:
     WeightsNotFoundError
         If a weight file is missing or not the one it should be.
     """
-    image_weights = find_weights(EFFICIENTNET_LITE0)
+    is_trained = untrained_seed is None
+    image_weights = find_weights(EFFICIENTNET_LITE0) if is_trained else None
     text_weights = find_weights(MINILM_L6)
-    text_folder = text_weights.parent
+    text_folder = text_weights.parent  # which has the tokenizer, too
     if COMPACT not in open_clip.list_models():
         open_clip.add_model_config(_CONFIG)
     config = json.loads(_CONFIG.read_text())
@@ -61,8 +68,7 @@ def create_compact() -> tuple[torch.nn.Module, object, dict]:
         "hf_model_name": str(text_folder),
         "hf_model_pretrained": False,
     }
-    with quiet_loading(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(_SEED)
+    with quiet_loading(), seeded(_SEED if is_trained else untrained_seed):
         model = open_clip.create_model(
             COMPACT,
             text_cfg=text_config,
@@ -73,8 +79,9 @@ def create_compact() -> tuple[torch.nn.Module, object, dict]:
         tokenizer = open_clip.tokenizer.HFTokenizer(
             str(text_folder), context_length=text_config["context_length"]
         )
-    _load_image_tower(model.visual.trunk, image_weights)
-    _load_text_tower(model.text.transformer, text_weights)
+    if is_trained:
+        _load_image_tower(model.visual.trunk, image_weights)
+        _load_text_tower(model.text.transformer, text_weights)
     return model.eval(), tokenizer, config
 
 

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from astro_paperclip.encoders.encoder import Encoder
 from astro_paperclip.encoders.quiet import quiet_loading
+from astro_paperclip.encoders.seeding import seeded
 from astro_paperclip.encoders.towers import ProjectedModel
 from astro_paperclip.exceptions import EncoderError
 from astro_paperclip.files import written_whole_folder
@@ -40,13 +41,17 @@ def _is_open_clip(folder: Path) -> bool:
     return (folder / _CONFIG).is_file() and (folder / _WEIGHTS).is_file()
 
 
-def load_folder(folder: Path) -> tuple[torch.nn.Module, object, dict]:
+def load_folder(
+    folder: Path, untrained_seed: int | None = None
+) -> tuple[torch.nn.Module, object, dict]:
     """Load the model and the tokenizer of a folder.
 
     Parameters
     ----------
     folder : `~pathlib.Path`
         What `save` wrote, or any open_clip model folder with weights as safetensors.
+    untrained_seed : int, optional
+        Leave the weights in the folder where they are, and draw others from this seed.
 
     Returns
     -------
@@ -63,19 +68,22 @@ def load_folder(folder: Path) -> tuple[torch.nn.Module, object, dict]:
         If the files do not fit each other or are damaged.
     """
     try:
-        if (folder / _PROJECTIONS).is_file():
-            base, tokenizer, config = _load_open_clip(folder / _BASE)
+        with seeded(untrained_seed):
+            is_trained = untrained_seed is None
+            if not (folder / _PROJECTIONS).is_file():
+                return _load_open_clip(folder, is_trained)
+            base, tokenizer, config = _load_open_clip(folder / _BASE, is_trained)
             model = ProjectedModel(base, config["embed_dim"])
+        if is_trained:
             projections = load_file(folder / _PROJECTIONS)
             base_tensors = {f"base.{k}": v for k, v in base.state_dict().items()}
             model.load_state_dict(projections | base_tensors)
-            return model, tokenizer, config
-        return _load_open_clip(folder)
+        return model, tokenizer, config
     except Exception as error:
         raise EncoderError(f"The encoder in {folder} cannot be loaded: {error}") from error
 
 
-def _load_open_clip(folder: Path) -> tuple[torch.nn.Module, object, dict]:
+def _load_open_clip(folder: Path, is_trained: bool) -> tuple[torch.nn.Module, object, dict]:
     config = json.loads((folder / _CONFIG).read_text())["model_cfg"]
     name = f"local-dir:{folder}"
     overrides = {}
@@ -90,7 +98,12 @@ def _load_open_clip(folder: Path) -> tuple[torch.nn.Module, object, dict]:
     try:
         with quiet_loading():
             model = open_clip.create_model(
-                name, output_dict=True, require_pretrained=True, **overrides
+                name,
+                output_dict=True,
+                load_weights=is_trained,
+                pretrained_text=False,
+                require_pretrained=is_trained,
+                **overrides,
             )
             tokenizer = open_clip.get_tokenizer(name)
     except OSError as error:

@@ -12,6 +12,7 @@ from astro_paperclip.encoders.device import resolve_device
 from astro_paperclip.encoders.encoder import Encoder
 from astro_paperclip.encoders.folder import is_encoder_folder, load_folder
 from astro_paperclip.encoders.quiet import quiet_loading
+from astro_paperclip.encoders.seeding import seeded
 from astro_paperclip.exceptions import EncoderError, WeightsNotFoundError
 
 __all__ = ["load"]
@@ -26,7 +27,13 @@ _FORMS = (
 )
 
 
-def load(name: str | Path, device: str | torch.device | None = None) -> Encoder:
+def load(
+    name: str | Path,
+    device: str | torch.device | None = None,
+    *,
+    pretrained: bool = True,
+    seed: int = 0,
+) -> Encoder:
     """Load an encoder by name.
 
     Parameters
@@ -39,6 +46,12 @@ def load(name: str | Path, device: str | torch.device | None = None) -> Encoder:
     device : str or `torch.device`, optional
         ``'auto'``, ``'cpu'``, ``'cuda'`` or ``'mps'``. Default: the configuration item
         ``device``.
+    pretrained : bool
+        False: the same architecture, tokenizer and preparation of pictures, but random weights
+        and open_clip's own temperature to begin with. Nothing is downloaded but what describes
+        the model, and ``MODEL`` without ``/PRETRAINED`` will do.
+    seed : int
+        Where random weights come from. torch's random numbers outside go on as before.
 
     Returns
     -------
@@ -60,26 +73,32 @@ def load(name: str | Path, device: str | torch.device | None = None) -> Encoder:
     (1, 512)
     """
     device = resolve_device(device)
+    untrained_seed = None if pretrained else seed
     name = str(name)
     folder = Path(name).expanduser()
     if name == COMPACT:
-        model, tokenizer, config = create_compact()
+        model, tokenizer, config = create_compact(untrained_seed)
         return Encoder(model, tokenizer, config, name=name, device=device, trained=False)
+    options = {"name": name, "device": device, "trained": pretrained}
     if name and folder.is_dir():
         if not is_encoder_folder(folder):
             raise EncoderError(
                 f"The folder {name!r} holds no encoder: 'open_clip_config.json' and "
                 "'open_clip_model.safetensors' are needed, as 'astro-paperclip train' writes them."
             )
-        model, tokenizer, config = load_folder(folder)
-        return Encoder(model, tokenizer, config, name=name, device=device, folder=folder.resolve())
+        model, tokenizer, config = load_folder(folder, untrained_seed)
+        # Random weights lie nowhere.
+        home = folder.resolve() if pretrained else None
+        return Encoder(model, tokenizer, config, folder=home, **options)
     load_by_name = _from_hub if name.startswith(_HUB) else _from_open_clip
-    model, tokenizer, config = load_by_name(name)
-    return Encoder(model, tokenizer, config, name=name, device=device)
+    model, tokenizer, config = load_by_name(name, untrained_seed)
+    return Encoder(model, tokenizer, config, **options)
 
 
-def _from_open_clip(name: str) -> tuple[torch.nn.Module, object, dict]:
+def _from_open_clip(name: str, untrained_seed: int | None) -> tuple[torch.nn.Module, object, dict]:
     """Load one of open_clip's own pairs of a model and its weights."""
+    if untrained_seed is not None and name in open_clip.list_models():
+        return _create(name, name, name, untrained_seed)
     architecture, _, pretrained = name.rpartition("/")
     known = open_clip.list_pretrained(as_str=False)
     if (architecture, pretrained) not in known:
@@ -87,26 +106,42 @@ def _from_open_clip(name: str) -> tuple[torch.nn.Module, object, dict]:
         close = difflib.get_close_matches(name, names, n=3)
         hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
         raise EncoderError(f"Unknown encoder {name!r}.{hint} An encoder is {_FORMS}.")
-    location = open_clip.get_pretrained_cfg(architecture, pretrained)["hf_hub"]
-    return _create(architecture, pretrained, name, "/".join(location.split("/")[:2]))
+    settings = open_clip.get_pretrained_cfg(architecture, pretrained)
+    repository = "/".join(settings["hf_hub"].split("/")[:2])
+    if untrained_seed is None:
+        return _create(architecture, name, repository, pretrained=pretrained)
+    return _create(architecture, name, repository, untrained_seed, force_preprocess_cfg=settings)
 
 
-def _from_hub(name: str) -> tuple[torch.nn.Module, object, dict]:
+def _from_hub(name: str, untrained_seed: int | None) -> tuple[torch.nn.Module, object, dict]:
     """Load an open_clip model from the Hugging Face hub."""
     repository = name.removeprefix(_HUB)
     if not _REPOSITORY.fullmatch(repository):
         raise EncoderError(f"Unknown encoder {name!r}. An encoder is {_FORMS}.")
-    return _create(name, None, name, repository)
+    return _create(name, name, repository, untrained_seed)
 
 
 def _create(
-    architecture: str, pretrained: str | None, name: str, repository: str
+    architecture: str,
+    name: str,
+    repository: str,
+    untrained_seed: int | None = None,
+    **options,
 ) -> tuple[torch.nn.Module, object, dict]:
     """Let open_clip load a model, and say what to do where it can't."""
+    source = architecture
     try:
-        with quiet_loading():
+        if untrained_seed is not None:
+            options |= {"load_weights": False, "pretrained_text": False}
+            if architecture.startswith(_HUB):
+                from huggingface_hub import hf_hub_download
+
+                # By the hub's name open_clip would download the weights, to leave them unused.
+                config = hf_hub_download(repository, "open_clip_config.json")
+                source = f"local-dir:{Path(config).parent}"
+        with quiet_loading(), seeded(untrained_seed):
             model = open_clip.create_model(
-                architecture, pretrained=pretrained, output_dict=True, require_pretrained=True
+                source, output_dict=True, require_pretrained=untrained_seed is None, **options
             )
             tokenizer = open_clip.get_tokenizer(architecture)
             config = open_clip.get_model_config(architecture)

@@ -8,6 +8,7 @@ from open_clip import CoCa
 from open_clip.hf_model import HFTextEncoder
 from open_clip.timm_model import TimmModel
 from torch import nn
+from torch.nn.functional import normalize
 
 __all__ = [
     "HIDDEN_UNITS",
@@ -68,6 +69,33 @@ class ProjectedModel(nn.Module):
         self.base = base
         self.image_head = ResidualProjection(dim)
         self.text_head = ResidualProjection(dim)
+
+    def forward(self, pixels: torch.Tensor, tokens: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return what a loss needs, as an open_clip model with ``output_dict`` does.
+
+        Parameters
+        ----------
+        pixels : `torch.Tensor`
+            Shape (n, 3, size, size).
+        tokens : `torch.Tensor`
+            Shape (m, length), int64.
+
+        Returns
+        -------
+        output : dict
+            ``image_features``, shape (n, dim), and ``text_features``, shape (m, dim), of unit
+            length; ``logit_scale``, the inverse temperature; and ``logit_bias`` where the base
+            model has one.
+        """
+        towers = split_towers(self)
+        output = {
+            "image_features": normalize(towers.image_head(towers.image_backbone(pixels)), dim=-1),
+            "text_features": normalize(towers.text_head(towers.text_backbone(tokens)), dim=-1),
+            "logit_scale": self.base.logit_scale.exp(),
+        }
+        if self.base.logit_bias is not None:
+            output["logit_bias"] = self.base.logit_bias
+        return output
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def shuffle_captions(table: Table, seed: int = 0) -> Table:
     Returns
     -------
     shuffled : `~astropy.table.Table`
-        A copy in which the columns of `CAPTION_COLUMNS` that are there are exchanged between
+        A copy in which the columns of ``CAPTION_COLUMNS`` that are there are exchanged between
         rows, each row's together; all others stay. No row keeps the captions of its own group,
         unless a group holds more than half of the rows: then as few rows do as can be.
 

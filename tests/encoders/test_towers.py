@@ -88,6 +88,30 @@ def test_projections_follow_a_native_model(own_tiny, pixels):
     )
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        pytest.param(CLIP, id="CLIP"),
+        pytest.param(CLIP | {"custom_text": True, "init_logit_bias": -10.0}, id="with a bias"),
+    ],
+)
+def test_a_projected_model_is_called_as_open_clips_are(config, tmp_path, pixels):
+    encoder = encoders.load(write_model_folder(tmp_path / "model", config), device="cpu")
+    tokens = encoder.tokenizer(["a comet", "a galaxy", "two stars"])
+    model = ProjectedModel(encoder.model, encoder.dim).requires_grad_(True)
+    output, expected = model(pixels, tokens), encoder.model(pixels, tokens)
+    assert output.keys() == expected.keys()
+    for name, tensor in expected.items():
+        torch.testing.assert_close(output[name], tensor)
+    output["image_features"].sum().backward()
+    assert model.image_head.layers[-1].weight.grad.abs().sum() > 0
+    nn.init.ones_(model.text_head.layers[-1].bias)
+    changed = model(pixels, tokens)
+    shifted = nn.functional.normalize(encoder.model.encode_text(tokens) + 1, dim=-1)
+    torch.testing.assert_close(changed["text_features"], shifted)
+    torch.testing.assert_close(changed["image_features"], expected["image_features"])
+
+
 def test_the_towers_share_the_parameters(own_tiny):
     model = ProjectedModel(own_tiny.model, own_tiny.dim)
     towers = split_towers(model)

@@ -130,11 +130,12 @@ def test_parquet_from_other_tools(folder):
 def test_parquet_is_read_in_parts(folder, monkeypatch, encoded):
     monkeypatch.setattr(formats, "_ROWS_AT_ONCE", 2)
     texts = pa.array(["a", "b", "a", "c", "b"])
+    titles = pa.array([None, "t", None, None, "u"])
     values = {
         "image": [f"images/{n}.jpg" for n in range(5)],
         "text": texts.dictionary_encode() if encoded else texts,
         "group_id": ["1", "1", "2", "2", "3"],
-        "title": pa.array([None, "t", None, None, "u"]),
+        "title": titles.dictionary_encode() if encoded else titles,
         "nothing": pa.array([None] * 5, pa.string()),
         "ra": pa.array([1.5, None, float("nan"), float("inf"), -2], pa.float32()),
         "s_dec": ["1", "", None, "-4.5", "5e1"],

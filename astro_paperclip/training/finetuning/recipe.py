@@ -69,8 +69,9 @@ class FineTuneRecipe:
     loss : {"clip", "siglip"}
         Symmetric InfoNCE, or the sigmoid loss of arXiv:2303.15343.
     captions : dict
-        How often each kind of caption is drawn, see
-        `~astro_paperclip.training.finetuning.texts.CaptionTexts`.
+        How often each kind of caption is drawn: ``whole`` (the first sentences that fit),
+        ``chunk`` (sentences from a random one on, as in the paper's code), ``part`` (the same,
+        64 tokens at most), ``title`` and ``summary``.
     caption_tokens : int
         Captions are cut to this number of tokens, or to the encoder's context if that is less.
     category_prefix : bool
