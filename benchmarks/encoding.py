@@ -8,6 +8,9 @@ opens, preprocesses and encodes one image at a time, as open_clip's README shows
 does so in batches. Weights of other models than ``compact`` are random: speed does not depend on
 them, and no download is needed. Files come from the folder that the environment variable
 ``PAPERCLIP_SHARED`` names (default ``../shared``), or from ``--folder``.
+
+The load of the machine before and after is printed, too: beside other programs, loops whose threads
+wait for each other at every layer lose the most, so ratios are fair on an idle machine only.
 """
 
 import argparse
@@ -86,13 +89,15 @@ def main() -> None:
     }
     for function, *rest in ways.values():
         function(*[r[:32] if r is paths else r for r in rest])
+    load_before = os.getloadavg()[0]
     rates = {name: [] for name in ways}
     for _ in range(arguments.rounds):
         for name, way in ways.items():
             rates[name].append(rate(*way, count=len(paths)))
+    loads = f"{load_before:.1f} before, {os.getloadavg()[0]:.1f} after"
     print(
         f"{arguments.architecture}, {len(paths)} images, {torch.get_num_threads()} threads, image "
-        f"tower in {image_dtype(encoder.device)}"
+        f"tower in {image_dtype(encoder.device)}, load {loads}"
     )
     ours = statistics.median(rates["astro_paperclip"])
     for name, values in rates.items():

@@ -4,9 +4,9 @@
     python benchmarks/engines.py ViT-B-32
 
 Pictures a second of the image tower alone, on random pixels, in batches of 8, every way in turns
-in one process. ``torch.compile``, ONNX Runtime and OpenVINO also say how long they take to start.
-ONNX Runtime and OpenVINO are tried where they are installed (``pip install onnxruntime openvino
-onnx onnxscript``); the package uses neither.
+in one process, in the precision that the package takes on this processor. ``torch.compile``, ONNX
+Runtime and OpenVINO also say how long they take to start. ONNX Runtime and OpenVINO are tried where
+they are installed (``pip install onnxruntime openvino onnx onnxscript``); the package uses neither.
 """
 
 import argparse
@@ -22,7 +22,8 @@ import open_clip
 import torch
 
 from astro_paperclip import encoders
-from astro_paperclip.encoders.fusion import fuse_normalisation
+from astro_paperclip.encoders.device import image_dtype
+from astro_paperclip.encoders.fusion import fuse_activations, fuse_normalisation
 from astro_paperclip.encoders.towers import split_towers
 
 BATCH = 8
@@ -38,13 +39,22 @@ def image_tower(architecture: str) -> torch.nn.Module:
     return split_towers(model).image_backbone
 
 
-def torch_way(tower: torch.nn.Module, dtype: torch.dtype, *, last: bool, fused: bool) -> Callable:
+def torch_way(
+    tower: torch.nn.Module,
+    dtype: torch.dtype,
+    *,
+    last: bool,
+    normalisation=False,
+    activations=False,
+) -> Callable:
     """Return a function that runs a copy of the tower in some layout and precision."""
     tower = copy.deepcopy(tower)
-    if fused:
+    if normalisation:
         fuse_normalisation(tower)
     layout = torch.channels_last if last else torch.contiguous_format
     tower = tower.to(dtype=dtype, memory_format=layout)
+    if activations:
+        tower = fuse_activations(tower, SIZE)
 
     @torch.inference_mode()
     def run(pixels: torch.Tensor) -> None:
@@ -53,14 +63,14 @@ def torch_way(tower: torch.nn.Module, dtype: torch.dtype, *, last: bool, fused: 
     return run
 
 
-def compiled_way(tower: torch.nn.Module) -> Callable:
-    """Return a function that runs a compiled copy of the tower in bfloat16."""
-    tower = copy.deepcopy(tower).to(dtype=torch.bfloat16, memory_format=torch.channels_last)
+def compiled_way(tower: torch.nn.Module, dtype: torch.dtype) -> Callable:
+    """Return a function that runs a compiled copy of the tower."""
+    tower = copy.deepcopy(tower).to(dtype=dtype, memory_format=torch.channels_last)
     compiled = torch.compile(tower)
 
     @torch.inference_mode()
     def run(pixels: torch.Tensor) -> None:
-        compiled(pixels.to(dtype=torch.bfloat16, memory_format=torch.channels_last))
+        compiled(pixels.to(dtype=dtype, memory_format=torch.channels_last))
 
     return run
 
@@ -95,15 +105,23 @@ def main() -> None:
     parser.add_argument("architecture", nargs="?", default="compact")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batches", type=int, default=4)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
     tower = image_tower(arguments.architecture)
-    half = torch.bfloat16
+    single, dtype = torch.float32, image_dtype(torch.device("cpu"))
+    name = str(dtype).removeprefix("torch.")
+    fused = {"last": True, "normalisation": True}
     makers = {
-        "float32, as open_clip": lambda: torch_way(tower, torch.float32, last=False, fused=False),
-        "+ channels last": lambda: torch_way(tower, torch.float32, last=True, fused=False),
-        "+ bfloat16": lambda: torch_way(tower, half, last=True, fused=False),
-        "+ fused normalisation": lambda: torch_way(tower, half, last=True, fused=True),
-        "torch.compile, bfloat16": lambda: compiled_way(tower),
+        "float32, as open_clip": lambda: torch_way(tower, single, last=False),
+        "+ channels last": lambda: torch_way(tower, single, last=True),
+    }
+    if dtype != single:
+        makers[f"+ {name}"] = lambda: torch_way(tower, dtype, last=True)
+    makers |= {
+        "+ fused normalisation": lambda: torch_way(tower, dtype, **fused),
+        "+ fused activations": lambda: torch_way(tower, dtype, **fused, activations=True),
+        f"torch.compile, {name}": lambda: compiled_way(tower, dtype),
     }
     pixels = torch.randn(BATCH, 3, SIZE, SIZE)
     with tempfile.TemporaryDirectory() as folder:

@@ -12,12 +12,13 @@ import numpy as np
 import torch
 from open_clip.hf_model import HFTextEncoder
 from PIL.Image import Image
+from torch import nn
 from torch.nn.functional import normalize
 
 from astro_paperclip.captions import cut_to_context
 from astro_paperclip.config import conf
 from astro_paperclip.encoders.device import image_dtype
-from astro_paperclip.encoders.fusion import fuse_normalisation
+from astro_paperclip.encoders.fusion import fuse_activations, fuse_normalisation
 from astro_paperclip.encoders.precision import lower_precision
 from astro_paperclip.encoders.stream import EncodedBatch, encode_files
 from astro_paperclip.encoders.towers import Towers, split_towers
@@ -28,8 +29,10 @@ from astro_paperclip.images import letterbox, read_image
 __all__ = ["Encoder"]
 
 #: Pictures that go through an image tower together on a CPU: with more, what one layer hands to
-#: the next no longer fits the processor's cache (``benchmarks/encoding.py``).
-_PICTURES_IN_CPU_CACHE = 8
+#: the next no longer fits the processor's cache. The maps between convolutions are larger than a
+#: transformer's tokens: of 8 pictures they do not even fit what malloc keeps, and are given back to
+#: the system and fetched again at every layer (``benchmarks/encoding.py``).
+_PICTURES_IN_CPU_CACHE = {"convolutions": 4, "transformer": 8}
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,6 @@ class Encoder:
         self.folder = folder
         self.pixels = _pixels(base)
         self.context_length = int(tokenizer.context_length)
-        # Only towers that mask their padding give the same vector with the padding cut off.
         text = getattr(base, "text", None)
         self._padding = text.config.pad_token_id if isinstance(text, HFTextEncoder) else None
         self.fingerprint = _fingerprint(self.model, config, self.pixels)
@@ -122,7 +124,21 @@ class Encoder:
         """A copy of the image tower, in the layout and precision that run fastest here."""
         backbone = fuse_normalisation(copy.deepcopy(self.towers.image_backbone))
         backbone = lower_precision(backbone, image_dtype(self.device))
-        return backbone.to(device=self.device, memory_format=torch.channels_last)
+        backbone = backbone.to(device=self.device, memory_format=torch.channels_last)
+        if self.device.type != "cpu":
+            return backbone
+        return fuse_activations(backbone, self.pixels.size)
+
+    @cached_property
+    def pictures_at_a_time(self) -> int:
+        """How many pictures go through the image tower together on a CPU."""
+        layers = [isinstance(layer, nn.Conv2d) for layer in self.towers.image_backbone.modules()]
+        # A vision transformer has one convolution, which cuts the picture into patches.
+        return _PICTURES_IN_CPU_CACHE["convolutions" if sum(layers) > 1 else "transformer"]
+
+    def build_image_tower(self) -> None:
+        """Build now what encodes pictures, before threads share it."""
+        _ = self._image_backbone, self.pictures_at_a_time
 
     def count_tokens(self, text: str) -> int:
         """Return the number of tokens of a text, the start and end marks included."""
@@ -131,6 +147,29 @@ class Encoder:
             return len(self.tokenizer.encode(text)) + 2
         text = self.tokenizer.clean_fn(text)
         return len(inner(text, truncation=False, verbose=False).input_ids)
+
+    @property
+    def masks_padding(self) -> bool:
+        """Whether the text tower gives the same vectors with the padding cut off."""
+        return self._padding is not None
+
+    def trim_padding(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Cut off what is padding in every row, where the text tower masks it.
+
+        Parameters
+        ----------
+        tokens : `torch.Tensor`
+            Shape (n, context), of the tokenizer.
+
+        Returns
+        -------
+        tokens : `torch.Tensor`
+            Shape (n, length of the longest text), or unchanged.
+        """
+        if not self.masks_padding:
+            return tokens
+        used = (tokens != self._padding).any(0).nonzero()
+        return tokens[:, : int(used.max()) + 1]
 
     def prepare(self, image: object) -> np.ndarray:
         """Read a picture and letterbox it to the square that the image tower takes.
@@ -170,7 +209,7 @@ class Encoder:
         dtype = next(self._image_backbone.parameters()).dtype
         mean = torch.tensor(self.pixels.mean, device=self.device).view(1, 3, 1, 1)
         std = torch.tensor(self.pixels.std, device=self.device).view(1, 3, 1, 1)
-        at_once = _PICTURES_IN_CPU_CACHE if self.device.type == "cpu" else len(squares)
+        at_once = self.pictures_at_a_time if self.device.type == "cpu" else len(squares)
         features = []
         for part in _batches(squares, at_once):
             # Pixels last is how pictures lie in memory, and what channels-last layers want.
@@ -194,10 +233,7 @@ class Encoder:
         features : `torch.Tensor`
             Shape (n, width), float32.
         """
-        tokens = self._tokenize(texts)
-        if self._padding is not None:
-            used = (tokens != self._padding).any(0).nonzero()
-            tokens = tokens[:, : int(used.max()) + 1]
+        tokens = self.trim_padding(self._tokenize(texts))
         return self.towers.text_backbone(tokens.to(self.device)).float()
 
     def _tokenize(self, texts: Sequence[str]) -> torch.Tensor:

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from astro_paperclip import PaperclipMastClass, encoders
@@ -42,7 +43,7 @@ class FakeEncoder(Encoder):
     dim = DIM
     trained = True
     folder = None
-    device = "cpu"
+    device = torch.device("meta")  # not a CPU: batches are encoded one after the other
 
     def __init__(self, fingerprint="f" * 64):
         self.fingerprint = fingerprint
@@ -523,6 +524,7 @@ from astro_paperclip.encoders import Encoder
 class Cheap(Encoder):
     name, dim, trained, folder, fingerprint = "cheap", 8, True, None, "c" * 64
     pixels = SimpleNamespace(size=224)
+    device = SimpleNamespace(type="cuda")
     pause = 2
     def __init__(self):
         pass

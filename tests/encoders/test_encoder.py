@@ -237,6 +237,17 @@ class TestImages:
         )
 
 
+@pytest.mark.usefixtures("in_float32")
+@torch.inference_mode()
+def test_files_have_open_clips_vectors(picture_files):
+    encoder = encoders.load("compact", device="cpu")
+    squares = np.stack([encoder.prepare(path) for path in picture_files])
+    pixels = torch.from_numpy(squares).permute(0, 3, 1, 2) / 127.5 - 1
+    expected = encoder.model.encode_image(pixels, normalize=True)
+    (batch,) = encoder.encode_image_files(picture_files)
+    np.testing.assert_allclose(batch.vectors, expected, atol=1e-5)
+
+
 class TestFingerprint:
     def test_is_a_sha256(self, tiny):
         assert len(bytes.fromhex(tiny.fingerprint)) == 32

@@ -3,6 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import torch
 
 from astro_paperclip.config import conf
 from astro_paperclip.encoders import encode_files, stream
@@ -15,11 +16,17 @@ class FakeEncoder:
     """Takes numbers for pictures; the vector of n is (n, n, n)."""
 
     dim = DIM
+    device = torch.device("cpu")
+    pictures_at_a_time = 4
 
     def __init__(self, broken=()):
         self.broken = broken
         self.prepared = []
+        self.encoded_by = set()
         self.views = set()
+
+    def build_image_tower(self):
+        pass
 
     def prepare(self, number):
         self.prepared.append(number)
@@ -28,6 +35,7 @@ class FakeEncoder:
         return np.full((2, 2, 3), number, np.uint8)
 
     def encode_squares(self, squares, views):
+        self.encoded_by.add((threading.current_thread().name, torch.get_num_threads()))
         self.views.add(views)
         return squares[:, 0, 0].astype(np.float32)
 
@@ -48,8 +56,18 @@ class Counted:
             yield number
 
 
-def readers():
-    return [thread for thread in threading.enumerate() if thread.name.startswith("read-images")]
+def helpers():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("encode-images")]
+
+
+@pytest.fixture(autouse=True, params=["cpu", "cuda"])
+def device(request, monkeypatch):
+    """Where the pictures are encoded; with three cores on a CPU."""
+    monkeypatch.setattr(FakeEncoder, "device", torch.device(request.param))
+    cores = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield request.param
+    torch.set_num_threads(cores)
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 4, 10, 100])
@@ -62,7 +80,7 @@ def test_every_file_comes_once_and_in_order(batch_size):
     np.testing.assert_array_equal(vectors, np.repeat(np.arange(10)[:, None], DIM, axis=1))
     assert len(batches) == -(-10 // batch_size)
     assert not any(batch.broken for batch in batches)
-    assert not readers()
+    assert not helpers()
 
 
 def test_batches_are_as_large_as_configured():
@@ -91,7 +109,7 @@ def test_a_broken_file_stops_everything_otherwise():
     assert next(batches).positions.tolist() == [0, 1]
     with pytest.raises(ImageError, match=r"'3\.jpg'"):
         next(batches)
-    assert not readers()
+    assert not helpers()
 
 
 def test_other_errors_are_never_passed_over():
@@ -130,6 +148,9 @@ def gate(monkeypatch):
 class SlowEncoder(FakeEncoder):
     """Prepares the first two pictures at once and the others when it may."""
 
+    #: The first two, and what three threads on a CPU, or two for a GPU, may have begun with.
+    begun = frozenset(range(8))
+
     def __init__(self, gate):
         super().__init__()
         self.gate = gate
@@ -145,8 +166,8 @@ def test_closing_early_leaves_the_rest_unread(gate):
     batches = encode_files(encoder, range(100), batch_size=2)
     next(batches)
     batches.close()
-    assert set(encoder.prepared) <= {0, 1, 2, 3}
-    assert not readers()
+    assert set(encoder.prepared) <= encoder.begun
+    assert not helpers()
 
 
 def test_ctrl_c_leaves_the_rest_unread(gate):
@@ -158,8 +179,29 @@ def test_ctrl_c_leaves_the_rest_unread(gate):
     encoder.encode_squares = interrupted
     with pytest.raises(KeyboardInterrupt):
         list(encode_files(encoder, range(100), batch_size=2))
-    assert set(encoder.prepared) <= {0, 1, 2, 3}
-    assert not readers()
+    assert set(encoder.prepared) <= encoder.begun
+    assert not helpers()
+
+
+def test_a_cpus_cores_are_shared_among_the_threads(device, monkeypatch):
+    monkeypatch.setattr(stream, "_ENCODERS", 2)
+    torch.set_num_threads(5)
+    encoder = FakeEncoder()
+    batches = encode_files(encoder, range(200), batch_size=20)
+    next(batches)
+    assert torch.get_num_threads() == 5
+    assert len(list(batches)) == 9
+    if device == "cpu":
+        assert {name[:13] for name, _ in encoder.encoded_by} == {"encode-images"}
+        assert {cores for _, cores in encoder.encoded_by} == {2}
+    else:
+        assert encoder.encoded_by == {(threading.current_thread().name, 5)}
+
+
+def test_threads_to_come_have_all_cores_again():
+    list(encode_files(FakeEncoder(), range(10)))
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(torch.get_num_threads).result() == torch.get_num_threads() == 3
 
 
 def test_views_are_handed_on():

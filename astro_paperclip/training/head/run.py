@@ -17,7 +17,7 @@ from astro_paperclip.training.head.features import image_features, text_features
 from astro_paperclip.training.head.fitting import TowerFeatures, fit_heads
 from astro_paperclip.training.head.recipe import HeadRecipe
 
-__all__ = ["train_head"]
+__all__ = ["model_with_heads", "train_head"]
 
 
 def train_head(
@@ -50,7 +50,7 @@ def train_head(
         If no picture can be read, or those that can belong to one group.
     """
     features, skipped = _tower_features(pairs, encoder, recipe, progress)
-    model = _with_heads(encoder, recipe)
+    model = model_with_heads(encoder, recipe)
     outcome = fit_heads(split_towers(model), features, recipe, progress=progress)
     return model, outcome | {"skipped": skipped}
 
@@ -69,16 +69,30 @@ def _tower_features(
     groups = np.asarray(pairs["group_id"], dtype=str)
     if len(np.unique(groups)) < 2:
         raise TrainingError(
-            f"The {len(groups)} training pairs that can be read belong to one group: captions "
-            "can only be told apart between groups."
+            f"The {len(groups)} training pairs that are left belong to one group: captions can "
+            f"only be told apart between groups. {len(skipped)} pictures can't be read, the first: "
+            f"{skipped[0]['reason']}"
         )
     captions = caption_mixture(pairs, encoder)
     texts = text_features(encoder, captions.texts, progress=progress)
     return TowerFeatures(images, texts, captions, groups), skipped
 
 
-def _with_heads(encoder: Encoder, recipe: HeadRecipe) -> nn.Module:
-    """Return a copy of an encoder's model, on the CPU, with projections to train."""
+def model_with_heads(encoder: Encoder, recipe: HeadRecipe) -> nn.Module:
+    """Give a copy of an encoder's model projections to train.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Left as it is.
+    recipe : HeadRecipe
+        ``temperature``, and the ``seed`` of new projections.
+
+    Returns
+    -------
+    model : `torch.nn.Module`
+        On the CPU.
+    """
     model = copy.deepcopy(encoder.model).cpu()
     if has_own_heads(model):
         # What open_clip multiplies similarities with, as `fit_heads` does.
