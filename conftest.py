@@ -5,6 +5,7 @@ marked ``remote_data`` reaches a network.
 """
 
 import os
+import signal
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +21,9 @@ for _kind in ("config", "cache"):
     (_folder / "astropy").mkdir(parents=True)
     os.environ[f"XDG_{_kind.upper()}_HOME"] = str(_folder)
     os.environ[f"ASTROPY_{_kind.upper()}_DIR"] = str(_folder / "astropy")
+# A shell tells what it runs in the background to ignore Ctrl-C, which some tests press.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(Path(_HOME.name, "hypothesis"))
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_OFFLINE"] = "1"

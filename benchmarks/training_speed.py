@@ -8,7 +8,8 @@ number of tokens and optimiser, in the same process, in turns. ``open_clip_train
 normalises files in worker processes, as its documentation says; ours fills its picture cache in
 the first pass, which is timed apart. Weights of other models than ``compact`` are random: speed
 does not depend on them. Files come from the folder that the environment variable
-``PAPERCLIP_SHARED`` names (default ``../shared``). ``open_clip_train`` needs pandas.
+``PAPERCLIP_SHARED`` names (default ``../shared``). ``open_clip_train`` needs pandas,
+braceexpand and webdataset.
 """
 
 import argparse
@@ -73,7 +74,7 @@ class Theirs:
             save_logs=False,
         )
         self.model = copy.deepcopy(encoder.model).float().to(device).requires_grad_(True)
-        preprocess = open_clip.image_transform_v2(
+        preprocess = open_clip.transform.image_transform_v2(
             open_clip.transform.PreprocessCfg(**encoder.model.visual.preprocess_cfg), is_train=True
         )
 

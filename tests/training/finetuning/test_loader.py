@@ -1,6 +1,7 @@
 """Batches of small pictures, each of one colour that tells whose picture it is."""
 
 import _thread
+import concurrent.futures
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -327,16 +328,22 @@ class TestReadingAhead:
             asked = gate.asked
         assert gate.asked <= asked + 3
 
-    def test_an_interrupt_is_heard_while_waiting(self, make_loader, gate):
+    def test_an_interrupt_is_heard_while_waiting(self, make_loader, gate, monkeypatch):
         batches = make_loader(pictures=gate)
+        waiting = threading.Event()
+
+        def wait(futures, timeout):
+            waiting.set()
+            return concurrent.futures.wait(futures, timeout)
 
         def interrupt():
-            wait_until(lambda: gate.asked)
+            wait_until(lambda: gate.asked and waiting.is_set())
             _thread.interrupt_main()
             wait_until(lambda: batches.waited_s)
             gate.is_open.set()
 
-        helper = threading.Thread(target=interrupt)
+        monkeypatch.setattr(loader_module, "wait", wait)
+        helper = threading.Thread(target=interrupt, daemon=True)
         helper.start()
         with batches, pytest.raises(KeyboardInterrupt):
             next(iter(batches))
