@@ -44,7 +44,7 @@ class Vocabulary:
     >>> vocabulary["globular clusters"].broader
     ('star clusters',)
     >>> vocabulary.narrower("circumstellar disks")
-    ('protoplanetary disks', 'debris disks')
+    ('protoplanetary disks', 'debris disks', 'photoevaporation')
     """
 
     def __init__(self, concepts: Iterable[str | Concept], *, name: str = "vocabulary") -> None:
