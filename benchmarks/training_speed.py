@@ -38,7 +38,6 @@ from astro_paperclip.training.finetuning.distributed import Processes
 from astro_paperclip.training.finetuning.loader import BatchLoader
 from astro_paperclip.training.finetuning.model import autocast_dtype, prepare_model
 from astro_paperclip.training.finetuning.pictures import PictureCache
-from astro_paperclip.training.finetuning.run import view_settings
 from astro_paperclip.training.finetuning.state import TrainingState
 from astro_paperclip.training.finetuning.texts import CaptionTexts
 
@@ -122,7 +121,7 @@ class Ours:
             "groups": pairs["group_id"],
             "training": np.arange(len(pairs)),
             "rows_of": self.plan.rows,
-            "views": view_settings(recipe, encoder.pixels.size),
+            "views": recipe.views(encoder.pixels.size),
             "mean": encoder.pixels.mean,
             "std": encoder.pixels.std,
             "seed": 0,

@@ -4,7 +4,7 @@ from PIL import Image
 
 from astro_paperclip.images.footprint import BACKGROUND
 
-__all__ = ["letterbox"]
+__all__ = ["letterbox", "letterbox_place"]
 
 
 def letterbox(image: Image.Image, size: int) -> Image.Image:
@@ -25,12 +25,32 @@ def letterbox(image: Image.Image, size: int) -> Image.Image:
     """
     if image.mode != "RGB":
         image = image.convert("RGB")
-    scale = size / max(image.size)
-    fitted = tuple(max(1, round(side * scale)) for side in image.size)
+    left, top, *fitted = letterbox_place(image.size, size)
+    fitted = tuple(fitted)
     if fitted != image.size:
         image = image.resize(fitted, Image.Resampling.BICUBIC)
     if fitted == (size, size):
         return image
     square = Image.new("RGB", (size, size), BACKGROUND)
-    square.paste(image, ((size - fitted[0]) // 2, (size - fitted[1]) // 2))
+    square.paste(image, (left, top))
     return square
+
+
+def letterbox_place(picture: tuple[int, int], size: int) -> tuple[int, int, int, int]:
+    """Return which part of the square a picture covers.
+
+    Parameters
+    ----------
+    picture : tuple of int
+        Its width and height in pixels.
+    size : int
+        Side of the square in pixels.
+
+    Returns
+    -------
+    left, top, width, height : int
+        In pixels of the square.
+    """
+    scale = size / max(picture)
+    width, height = (max(1, round(side * scale)) for side in picture)
+    return (size - width) // 2, (size - height) // 2, width, height

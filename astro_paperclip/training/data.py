@@ -7,6 +7,7 @@ from astropy.table import Table, vstack
 
 from astro_paperclip.exceptions import TrainingError
 from astro_paperclip.pairs import shuffle_captions, split_by_group
+from astro_paperclip.pairs.shuffle import CAPTION_COLUMNS
 
 __all__ = ["TrainingData", "divide_pairs"]
 
@@ -101,11 +102,10 @@ def _shuffled(data: TrainingData, seed: int) -> TrainingData:
     """Return data whose pictures have the captions of others where they are trained on."""
     pairs = data.pairs.copy(copy_data=False)
     shuffled = shuffle_captions(data.pairs[data.training], seed)
-    for name in shuffled.colnames:
-        if not np.array_equal(shuffled[name], data.pairs[name][data.training]):
-            column = data.pairs[name].copy()
-            column[data.training] = shuffled[name]
-            pairs[name] = column
+    for name in set(CAPTION_COLUMNS) & set(pairs.colnames):
+        column = data.pairs[name].copy()
+        column[data.training] = shuffled[name]
+        pairs.replace_column(name, column)
     return TrainingData(pairs, data.training, data.held_out)
 
 

@@ -118,12 +118,18 @@ def train(
         seed=recipe.seed,
         shuffle=shuffle_pairs,
     )
-    settings = {"method": method, "shuffled": shuffle_pairs, "recipe": recipe.as_dict()}
+    about = {
+        "method": method,
+        "shuffled": shuffle_pairs,
+        "recipe": recipe.as_dict(),
+        "pairs_sha256": pairs_hash(data.pairs),
+        "versions": installed_versions(),
+    }
     if method == "head":
-        return _train_head(data, encoder, output, recipe, settings, device, progress)
+        return _train_head(data, encoder, output, recipe, about, device, progress)
     with joined_processes(resolve_device(device)) as processes:
         base = _base(encoder, method, recipe.seed, device)
-        return _fine_tune(data, base, output, recipe, settings, processes, progress)
+        return _fine_tune(data, base, output, recipe, about, processes, progress)
 
 
 def _checked_recipe(
@@ -164,23 +170,19 @@ def _base(encoder: str | Encoder, method: str, seed: int, device: str | None) ->
     return encoder if isinstance(encoder, Encoder) else encoders.load(encoder, device)
 
 
+def _identity(encoder: Encoder) -> dict[str, str]:
+    return {"name": encoder.name, "fingerprint": encoder.fingerprint}
+
+
 def _record(
-    settings: dict[str, Any],
-    data: TrainingData,
-    base: Encoder,
-    trained: Encoder,
-    outcome: dict[str, Any],
-    skipped: list[dict[str, str]],
+    about: dict[str, Any], data: TrainingData, trained: Encoder, outcome: dict[str, Any]
 ) -> dict[str, Any]:
     return {
-        "base": {"name": base.name, "fingerprint": base.fingerprint},
+        **about,
         "fingerprint": trained.fingerprint,
-        **settings,
         **data.counts(),
-        "skipped": skipped,
-        "pairs_sha256": pairs_hash(data.pairs),
+        "skipped": outcome.pop("skipped"),
         "outcome": outcome,
-        "versions": installed_versions(),
     }
 
 
@@ -198,19 +200,13 @@ def _fine_tune(
     base: Encoder,
     output: Path,
     recipe: FineTuneRecipe,
-    settings: dict[str, Any],
+    about: dict[str, Any],
     processes: Processes,
     progress: bool,
 ) -> TrainingReport:
-    about = {
-        "base": {"name": base.name, "fingerprint": base.fingerprint},
-        "pairs_sha256": pairs_hash(data.pairs),
-        **settings,
-        "processes": processes.world_size,
-        "versions": installed_versions(),
-    }
+    about = {"base": _identity(base), **about, "processes": processes.world_size}
     frozen = recipe.batch_norm == "frozen" or (
-        recipe.batch_norm == "auto" and settings["method"] == "full"
+        recipe.batch_norm == "auto" and about["method"] == "full"
     )
     trained, outcome = fine_tune(
         data,
@@ -222,10 +218,9 @@ def _fine_tune(
         frozen_statistics=frozen,
         progress=progress,
     )
-    skipped = outcome.pop("skipped")
-    record = _record(settings, data, base, trained, outcome, skipped)
+    record = _record(about, data, trained, outcome)
     if processes.is_main:
-        _warn_of(skipped, len(data.pairs))
+        _warn_of(record["skipped"], len(data.pairs))
         with written_whole_folder(output) as folder:
             write_run(folder, trained, record, data)
             shutil.copytree(
@@ -242,7 +237,7 @@ def _train_head(
     encoder: str | Encoder,
     output: Path,
     recipe: HeadRecipe,
-    settings: dict[str, Any],
+    about: dict[str, Any],
     device: str | None,
     progress: bool,
 ) -> TrainingReport:
@@ -250,13 +245,12 @@ def _train_head(
         raise TrainingError("The method 'head' runs in one process: start it without torchrun.")
     base = _base(encoder, "head", recipe.seed, device)
     model, outcome = train_head(data.pairs[data.training], base, recipe, progress=progress)
-    skipped = outcome.pop("skipped")
-    _warn_of(skipped, len(data.training))
+    _warn_of(outcome["skipped"], len(data.training))
     trained = Encoder(
         model, base.tokenizer, base.config, name=str(output), device=torch.device("cpu")
     )
-    record = _record(settings, data, base, trained, outcome, skipped)
-    record["training"]["pairs"] -= len(skipped)
+    record = _record({"base": _identity(base), **about}, data, trained, outcome)
+    record["training"]["pairs"] -= len(record["skipped"])
     with written_whole_folder(output) as folder:
         write_run(folder, trained, record, data)
     return TrainingReport(output, record)

@@ -14,7 +14,7 @@ import numpy as np
 
 from astro_paperclip.cache import cache_directory
 from astro_paperclip.exceptions import ImageError
-from astro_paperclip.images import letterbox, read_image
+from astro_paperclip.images import letterbox, letterbox_place, read_image
 
 __all__ = ["PictureCache"]
 
@@ -155,7 +155,7 @@ class PictureCache:
             if (found := self._stored(file, row, square, state)) is None:
                 square[:] = 0
                 picture = read_image(path, at_least=self.size)
-                found = _box(picture.size, self.size)
+                found = letterbox_place(picture.size, self.size)
                 square[:] = np.asarray(letterbox(picture, self.size))
                 self._store(row, square, found, state or _state(path))
         except ImageError as error:
@@ -166,7 +166,7 @@ class PictureCache:
 
     def _stored(
         self, file: BinaryIO, row: int, square: np.ndarray, state: tuple[int, int] | None
-    ) -> list[int] | None:
+    ) -> Sequence[int] | None:
         """Read a square from the cache, and return its box; None where there is none.
 
         A file that was in the given state is asked for, or in any.
@@ -181,7 +181,9 @@ class PictureCache:
         is_whole = zlib.crc32(pixels, zlib.crc32(header[_AFTER_CHECKSUM:])) == checksum
         return box if is_whole else None
 
-    def _store(self, row: int, square: np.ndarray, box: list[int], state: tuple[int, int]) -> None:
+    def _store(
+        self, row: int, square: np.ndarray, box: Sequence[int], state: tuple[int, int]
+    ) -> None:
         if not self._has_room():
             return
         content = _HEADER.pack(_MARK, 0, *state, *box)[_AFTER_CHECKSUM:] + square.tobytes()
@@ -219,9 +221,3 @@ def _state(path: str) -> tuple[int, int]:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror
         raise ImageError(f"Cannot read image {path!r}: {reason}") from None
     return state.st_size, state.st_mtime_ns
-
-
-def _box(picture: tuple[int, int], size: int) -> list[int]:
-    """Return which part of its square a picture covers, as `letterbox` places it."""
-    width, height = (max(1, round(side * (size / max(picture)))) for side in picture)
-    return [(size - width) // 2, (size - height) // 2, width, height]

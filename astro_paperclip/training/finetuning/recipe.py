@@ -12,6 +12,7 @@ import tomli_w
 
 from astro_paperclip.exceptions import TrainingError
 from astro_paperclip.training.finetuning.texts import KINDS
+from astro_paperclip.training.finetuning.views import ViewSettings
 
 __all__ = ["PRESETS", "FineTuneRecipe"]
 
@@ -33,15 +34,7 @@ _AT_LEAST = {
     "seed": 0,
 }
 _POSITIVE = ("learning_rate", "head_rate", "layer_decay")
-_NOT_NEGATIVE = (
-    "weight_decay",
-    "clip_norm",
-    "largest_scale",
-    "averaged_share",
-    "temperature",
-    "aspect",
-    "gamma",
-)
+_NOT_NEGATIVE = ("weight_decay", "clip_norm", "largest_scale", "temperature")
 _SHARES = ("warm_up", "grey", "permute", "validation_fraction", "averaged_share")
 
 
@@ -196,10 +189,7 @@ class FineTuneRecipe:
             self._refuse("images_seen", f"is less than one batch of {self.batch_size}")
         if not 0 < self.interpolation <= 1:
             self._refuse("interpolation", "is not in (0, 1]")
-        if len(self.crop_area) != 2 or not 0 < self.crop_area[0] <= self.crop_area[1] <= 1:
-            self._refuse("crop_area", "is not two shares of an area, the smaller first")
-        if self.grey + self.permute > 1:
-            self._refuse("permute", f"and grey {self.grey} are more than all views")
+        self.views(self.picture_size)
         unknown = sorted(set(self.captions) - set(KINDS))
         if unknown:
             self._refuse("captions", f"holds {unknown[0]!r}, which is none of {', '.join(KINDS)}")
@@ -209,6 +199,26 @@ class FineTuneRecipe:
 
     def _refuse(self, name: str, fault: str) -> None:
         raise TrainingError(f"{name} {getattr(self, name)!r} {fault}.")
+
+    def views(self, size: int) -> ViewSettings:
+        """Return how views may differ from their pictures.
+
+        Parameters
+        ----------
+        size : int
+            Side of the pictures that the encoder takes, in pixels.
+
+        Returns
+        -------
+        settings : ViewSettings
+
+        Raises
+        ------
+        TrainingError
+            If a setting makes no sense.
+        """
+        names = [item.name for item in fields(ViewSettings) if item.name != "size"]
+        return ViewSettings(size=size, **{name: getattr(self, name) for name in names})
 
     @property
     def steps(self) -> int:

@@ -24,9 +24,8 @@ from astro_paperclip.training.finetuning.recipe import FineTuneRecipe
 from astro_paperclip.training.finetuning.state import TrainingState
 from astro_paperclip.training.finetuning.texts import CaptionTexts
 from astro_paperclip.training.finetuning.validation import HeldOut
-from astro_paperclip.training.finetuning.views import ViewSettings
 
-__all__ = ["RECIPE_FILE", "RUN_FILE", "RUN_FOLDER", "fine_tune", "view_settings"]
+__all__ = ["RECIPE_FILE", "RUN_FILE", "RUN_FOLDER", "fine_tune"]
 
 RUN_FOLDER = "run"
 """Folder, within that of the encoder, of what a run wrote on its way."""
@@ -120,7 +119,7 @@ def fine_tune(
             groups=np.asarray(data.pairs["group_id"]),
             training=data.training,
             rows_of=lambda step: data.training[plan.rows(step)],
-            views=view_settings(recipe, encoder.pixels.size),
+            views=recipe.views(encoder.pixels.size),
             mean=encoder.pixels.mean,
             std=encoder.pixels.std,
             seed=recipe.seed,
@@ -197,29 +196,3 @@ def _labels(pairs: Table, recipe: FineTuneRecipe) -> np.ndarray | None:
         _, labels[:, place] = np.unique(values, return_inverse=True)
         labels[np.char.strip(values) == "", place] = -1
     return labels
-
-
-def view_settings(recipe: FineTuneRecipe, size: int) -> ViewSettings:
-    """Return how views may differ from their pictures.
-
-    Parameters
-    ----------
-    recipe : FineTuneRecipe
-        The settings of the run.
-    size : int
-        Side of the pictures that the encoder takes, in pixels.
-
-    Returns
-    -------
-    settings : ViewSettings
-    """
-    return ViewSettings(
-        size=size,
-        crop_area=recipe.crop_area,
-        quarter_turns=recipe.quarter_turns,
-        flips=recipe.flips,
-        aspect=recipe.aspect,
-        gamma=recipe.gamma,
-        grey=recipe.grey,
-        permute=recipe.permute,
-    )

@@ -80,8 +80,7 @@ class ViewSettings:
     def __post_init__(self) -> None:
         if self.size < 1:
             raise TrainingError(f"Views of size {self.size} have no pixels: use 1 or more.")
-        smallest, largest = self.crop_area
-        if not 0 < smallest <= largest <= 1:
+        if len(self.crop_area) != 2 or not 0 < self.crop_area[0] <= self.crop_area[1] <= 1:
             raise TrainingError(
                 f"crop_area {self.crop_area} is not two shares of an area, the smaller first."
             )
@@ -91,7 +90,8 @@ class ViewSettings:
                 raise TrainingError(f"{name} {value} is no factor of 1 or more, nor 0 for none.")
         if min(self.grey, self.permute) < 0 or not self.grey + self.permute <= 1:
             raise TrainingError(
-                f"grey {self.grey} and permute {self.permute} are not shares of all views."
+                f"grey {self.grey} and permute {self.permute} are not shares of all views: one is "
+                "negative, or together they are more than all views."
             )
 
 

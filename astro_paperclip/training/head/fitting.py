@@ -9,6 +9,7 @@ from open_clip import ClipLoss
 from torch.nn.functional import dropout, normalize
 from tqdm.auto import tqdm
 
+from astro_paperclip.encoders.seeding import seeded
 from astro_paperclip.encoders.towers import Towers
 from astro_paperclip.exceptions import TrainingError
 from astro_paperclip.training.head.captions import CaptionMixture
@@ -90,8 +91,7 @@ def fit_heads(
     batches = zip(range(steps), sampler, strict=False)
     bar = tqdm(batches, "Training", total=steps, unit="step", disable=not progress)
     # The projections are trained on the CPU: no other device's random numbers are needed.
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(recipe.seed)
+    with seeded(recipe.seed):
         for step, rows in bar:
             pictures, texts = _draw(features, rows, rng)
             pictures = dropout(scale_images(pictures), recipe.image_dropout)

@@ -5,11 +5,11 @@ import math
 from typing import Any
 
 import numpy as np
-import torch
 from astropy.table import Table
 from torch import nn
 
 from astro_paperclip.encoders import Encoder
+from astro_paperclip.encoders.seeding import seeded
 from astro_paperclip.encoders.towers import ProjectedModel, has_own_heads, split_towers
 from astro_paperclip.exceptions import TrainingError
 from astro_paperclip.training.head.captions import caption_mixture
@@ -98,7 +98,6 @@ def model_with_heads(encoder: Encoder, recipe: HeadRecipe) -> nn.Module:
         # What open_clip multiplies similarities with, as `fit_heads` does.
         nn.init.constant_(model.logit_scale, -math.log(recipe.temperature))
     elif not isinstance(model, ProjectedModel):
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(recipe.seed)
+        with seeded(recipe.seed):
             model = ProjectedModel(model, encoder.dim)
     return model.requires_grad_(True)
