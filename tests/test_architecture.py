@@ -27,7 +27,7 @@ ROOMS = {
     "building": {"archive", "collection", "encoders", "images", "index", "pairs", "training"},
     "archive": {"columns", "criteria", "images"},
     "core": {"archive", "collection", "encoders", "images", "index", "results"},
-    "evaluation": {"encoders", "images", "pairs", "vocabulary"},
+    "evaluation": {"encoders", "images", "notebook.tiles", "pairs", "vocabulary"},
     "training": {"captions", "encoders", "evaluation.in_batch", "images", "pairs"},
     "encoders": {"captions", "images"},
     "pairs": {"columns", "images"},

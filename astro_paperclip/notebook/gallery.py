@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.table import Row, Table
-from PIL import Image
 
-from astro_paperclip.exceptions import ImageError, InvalidQueryError
+from astro_paperclip.exceptions import InvalidQueryError
 from astro_paperclip.files import written_whole
-from astro_paperclip.images import letterbox, read_image
+from astro_paperclip.notebook.tiles import TileStyle, draw_tiles, read_tile
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["make_gallery", "save_gallery"]
@@ -22,12 +22,16 @@ _TEXT = "#e8eaf0"
 _MUTED = "#98a2b8"
 _FRAME = "#2b3345"
 
-_TILE = 1.75  # inches
-_TILE_PIXELS = 320
-_LABEL = 0.52  # inches, below a tile
-_HEADING = 0.42  # inches, above a row of tiles
-_MARGIN = 0.25  # inches
-_GAP = 0.12  # inches
+_STYLE = TileStyle(
+    tile=1.75,
+    gap=0.12,
+    margin=0.25,
+    heading=0.42,
+    label=0.52,
+    background=_BACKGROUND,
+    text=_TEXT,
+    heading_size=12,
+)
 
 #: Columns that say what a picture shows, the best first.
 _NAMES = ("target_name", "title", "obs_id", "image")
@@ -99,36 +103,16 @@ def make_gallery(
     InvalidQueryError
         If there is nothing to show.
     """
-    from matplotlib.figure import Figure
-
     if isinstance(results, Table):
         results = {_heading(results): results}
     shown = {heading: result[:per_query] for heading, result in results.items()}
-    most = max((len(result) for result in shown.values()), default=0)
-    if most == 0:
+    if not any(len(result) for result in shown.values()):
         raise InvalidQueryError("The results are empty: there is no picture to show.")
-    row_height = _HEADING + _TILE + _LABEL
-    width = 2 * _MARGIN + most * (_TILE + _GAP) - _GAP
-    height = 2 * _MARGIN + len(shown) * row_height + (_LABEL / 2 if footer else 0)
-    figure = Figure(figsize=(width, height), facecolor=_BACKGROUND)
-    for number, (heading, result) in enumerate(shown.items()):
-        top = height - _MARGIN - number * row_height
-        figure.text(
-            _MARGIN / width,
-            (top - 0.6 * _HEADING) / height,
-            heading,
-            color=_TEXT,
-            fontsize=12,
-            fontweight="bold",
-            parse_math=False,
-        )
-        for place, row in enumerate(result):
-            left = _MARGIN + place * (_TILE + _GAP)
-            bottom = top - _HEADING - _TILE
-            box = (left / width, bottom / height, _TILE / width, _TILE / height)
-            _draw_tile(figure, box, row)
+    figure = draw_tiles(shown, _STYLE, _draw_tile, footer=_STYLE.label / 2 if footer else 0.0)
     if footer:
-        figure.text(_MARGIN / width, 0.6 * _MARGIN / height, footer, color=_MUTED, fontsize=8)
+        width, height = figure.get_size_inches()
+        place = _STYLE.margin / width, 0.6 * _STYLE.margin / height
+        figure.text(*place, footer, color=_MUTED, fontsize=8)
     return figure
 
 
@@ -137,10 +121,10 @@ def _heading(result: Table) -> str:
     return str(query.get("text") or query.get("image") or "Results")
 
 
-def _draw_tile(figure: "Figure", box: tuple[float, float, float, float], row: Row) -> None:
+def _draw_tile(axes: "Axes", row: Row) -> None:
     """Draw one picture with its rank, score and name below."""
-    axes = figure.add_axes(box, xticks=[], yticks=[])
-    axes.imshow(_tile(row), interpolation="lanczos")
+    path = str(row["image"]) if "image" in row.colnames else ""
+    axes.imshow(read_tile(path, _FRAME), interpolation="lanczos")
     for spine in axes.spines.values():
         spine.set_color(_FRAME)
     name = _shorten(_first(row, _NAMES), 26)
@@ -163,15 +147,6 @@ def _draw_tile(figure: "Figure", box: tuple[float, float, float, float], row: Ro
         va="top",
         parse_math=False,
     )
-
-
-def _tile(row: Row) -> np.ndarray:
-    """Return a row's picture, or an empty tile where it is gone."""
-    try:
-        picture = read_image(str(row["image"]), at_least=_TILE_PIXELS)
-    except (KeyError, ImageError):
-        picture = Image.new("RGB", (_TILE_PIXELS, _TILE_PIXELS), _FRAME)
-    return np.asarray(letterbox(picture, _TILE_PIXELS))
 
 
 def _all(row: Row, names: tuple[str, ...]) -> list[str]:
