@@ -21,7 +21,7 @@ from astro_paperclip.encoders.device import image_dtype
 from astro_paperclip.encoders.fusion import fuse_activations, fuse_normalisation
 from astro_paperclip.encoders.precision import lower_precision
 from astro_paperclip.encoders.stream import EncodedBatch, encode_files
-from astro_paperclip.encoders.towers import Towers, split_towers
+from astro_paperclip.encoders.towers import Towers, open_clip_part, split_towers
 from astro_paperclip.encoders.views import VIEWS, make_views
 from astro_paperclip.exceptions import EncoderError
 from astro_paperclip.images import letterbox, read_image
@@ -91,7 +91,7 @@ class Encoder:
         trained: bool = True,
         folder: Path | None = None,
     ) -> None:
-        base = getattr(model, "base", model)
+        base = open_clip_part(model)
         self.model = model.eval().requires_grad_(False)
         self.tokenizer = tokenizer
         self.config = config
@@ -113,6 +113,11 @@ class Encoder:
     def dim(self) -> int:
         """Length of the vectors."""
         return self.config["embed_dim"]
+
+    @property
+    def logit_scale(self) -> float:
+        """Factor on cosine similarities in training, the inverse of the temperature."""
+        return float(open_clip_part(self.model).logit_scale.exp())
 
     @cached_property
     def towers(self) -> Towers:

@@ -16,6 +16,7 @@ __all__ = [
     "ResidualProjection",
     "Towers",
     "has_own_heads",
+    "open_clip_part",
     "split_towers",
 ]
 
@@ -114,6 +115,22 @@ class Towers:
     image_head: nn.Module
     text_backbone: Callable[[torch.Tensor], torch.Tensor]
     text_head: nn.Module
+
+
+def open_clip_part(model: nn.Module) -> nn.Module:
+    """Return the open_clip model, which knows its pixels and holds the temperature.
+
+    Parameters
+    ----------
+    model : `torch.nn.Module`
+        An open_clip model or a `ProjectedModel`.
+
+    Returns
+    -------
+    part : `torch.nn.Module`
+        The model itself, or what the added projections stand behind.
+    """
+    return model.base if isinstance(model, ProjectedModel) else model
 
 
 def has_own_heads(model: nn.Module) -> bool:

@@ -107,7 +107,7 @@ def evaluate(
         captions,
         groups,
         seed=seed,
-        logit_scale=_logit_scale(encoder),
+        logit_scale=getattr(encoder, "logit_scale", LOGIT_SCALE),
     )
     if len(queries):
         query_vectors = encoder.encode_texts(list(queries))
@@ -158,10 +158,3 @@ def _encode_captions(captions: np.ndarray, encoder: "Encoder") -> np.ndarray:
     """Return a vector for each caption; equal captions are encoded once."""
     unique, of_row = np.unique(captions, return_inverse=True)
     return encoder.encode_texts(unique.tolist())[of_row]
-
-
-def _logit_scale(encoder: "Encoder") -> float:
-    """Return the factor on similarities that an encoder was trained with, where it has one."""
-    model = getattr(encoder, "model", None)
-    scale = getattr(getattr(model, "base", model), "logit_scale", None)
-    return LOGIT_SCALE if scale is None else float(scale.exp())

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from astro_paperclip.encoders import Encoder
-from astro_paperclip.encoders.towers import ProjectedModel
+from astro_paperclip.encoders.towers import open_clip_part
 from astro_paperclip.exceptions import TrainingError
 from astro_paperclip.training.finetuning.recipe import FineTuneRecipe
 
@@ -49,7 +49,7 @@ def prepare_model(
     """
     model = copy.deepcopy(encoder.model).float().requires_grad_(True)
     config = copy.deepcopy(encoder.config)
-    inner = model.base if isinstance(model, ProjectedModel) else model
+    inner = open_clip_part(model)
     scale = 1 / recipe.temperature if recipe.temperature else None
     if recipe.loss == "siglip" and getattr(inner, "logit_bias", None) is None:
         # Only now: open_clip overwrites a bias that is asked for as it loads weights without one.

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grad_norm_
 
+from astro_paperclip.encoders.towers import open_clip_part
 from astro_paperclip.training.finetuning.averaging import running_mean
 from astro_paperclip.training.finetuning.checkpoint import load_checkpoint, save_checkpoint
 from astro_paperclip.training.finetuning.distributed import Processes
@@ -105,7 +106,7 @@ class TrainingState:
             "loss": float(report["loss"]),
             "accuracy": float(report["accuracy"]),
             "learning_rate": rate,
-            "logit_scale": float(_inner(self.model).logit_scale.detach().exp()),
+            "logit_scale": float(open_clip_part(self.model).logit_scale.detach().exp()),
             "gradient_norm": float(norm),
         }
         # The norm is the same in all processes, which thus agree; a loss is each one's own.
@@ -121,7 +122,7 @@ class TrainingState:
     def _limit_scale(self) -> None:
         if self._recipe.largest_scale:
             limit = torch.tensor(self._recipe.largest_scale).log().item()
-            _inner(self.model).logit_scale.clamp_(0, limit)
+            open_clip_part(self.model).logit_scale.clamp_(0, limit)
 
     def save(self, path: Path, step: int) -> None:
         """Write a checkpoint; see `save_checkpoint`."""
@@ -138,11 +139,6 @@ class TrainingState:
             "scheduler": self._scheduler,
             "mean": self._mean,
         }
-
-
-def _inner(model: nn.Module) -> nn.Module:
-    """Return the open_clip model, which holds the temperature."""
-    return getattr(model, "base", model)
 
 
 def _network(

@@ -1,12 +1,13 @@
 """Look at held-out pairs during a run, as the paper's figure 2 does."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from torch import nn
 
 from astro_paperclip.encoders import Encoder
+from astro_paperclip.encoders.towers import open_clip_part, split_towers
 from astro_paperclip.evaluation.in_batch import in_batch_metrics
 from astro_paperclip.training.finetuning.pictures import PictureCache
 from astro_paperclip.training.finetuning.texts import CaptionTexts
@@ -72,27 +73,25 @@ class HeldOut:
             figure 2.
         """
         model.eval()
-        images, texts, rows, scale = [], [], [], 1.0
-        for start in range(0, len(self._rows), _AT_ONCE):
-            chosen = self._rows[start : start + _AT_ONCE]
+        towers = split_towers(model)
+        images, rows = [], []
+        for chosen in _batches(self._rows):
             squares, _ = self._pictures.get(chosen)
             readable = np.array([self._pictures.is_readable(row) for row in chosen])
-            if not readable.any():
-                continue
-            chosen = chosen[readable]
-            pixels = whole_views(
-                squares[readable], self._pixels.size, self._pixels.mean, self._pixels.std
-            )
-            tokens = self._texts.tokens(self._texts.whole(chosen)).to(device)
-            output = model(pixels.to(device), tokens)
-            images.append(output["image_features"].float().cpu().numpy())
-            texts.append(output["text_features"].float().cpu().numpy())
-            rows.append(chosen)
-            scale = float(output["logit_scale"])
+            if readable.any():
+                pixels = whole_views(
+                    squares[readable], self._pixels.size, self._pixels.mean, self._pixels.std
+                )
+                images.append(towers.image_head(towers.image_backbone(pixels.to(device))))
+                rows.append(chosen[readable])
         if not images:
             return {}
+        captions, of_row = np.unique(self._texts.whole(np.concatenate(rows)), return_inverse=True)
+        tokens = (self._texts.tokens(batch).to(device) for batch in _batches(captions.tolist()))
+        texts = [towers.text_head(towers.text_backbone(batch)) for batch in tokens]
+        scale = float(open_clip_part(model).logit_scale.exp())
         metrics = in_batch_metrics(
-            np.concatenate(images), np.concatenate(texts), logit_scale=scale, seed=self._seed
+            _joined(images), _joined(texts)[of_row], logit_scale=scale, seed=self._seed
         )
         direction = metrics["text_to_image"]
         return {
@@ -100,3 +99,11 @@ class HeldOut:
             "top_1": direction["top_k"]["1"],
             "top_10_percent": direction["top_percent"]["10"],
         }
+
+
+def _batches(items: Sequence) -> Iterator[Sequence]:
+    return (items[start : start + _AT_ONCE] for start in range(0, len(items), _AT_ONCE))
+
+
+def _joined(parts: Sequence[torch.Tensor]) -> np.ndarray:
+    return torch.cat(parts).float().cpu().numpy()
