@@ -1,5 +1,7 @@
 """Several processes that train one model: what ``torchrun`` says, and what they tell each other."""
 
+import functools
+import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +23,9 @@ __all__ = [
 
 #: What torchrun tells each process that it starts.
 _VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+
+#: Numbers of the times that processes join, the same in each of them.
+_times = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -86,8 +91,11 @@ def joined_processes(device: str | torch.device) -> Iterator[Processes]:
         options = {"backend": "nccl", "device_id": torch.device("cuda", processes.local_rank)}
     else:
         options = {"backend": "gloo"}
+    # What processes told each other when they joined before stays in their store: under the
+    # same keys, a second time would read addresses that nobody listens at any more.
+    store = dist.PrefixStore(f"joined_{next(_times)}", _store_of(processes))
     dist.init_process_group(
-        rank=processes.rank, world_size=processes.world_size, init_method="env://", **options
+        store=store, rank=processes.rank, world_size=processes.world_size, **options
     )
     try:
         yield processes
@@ -190,6 +198,13 @@ class _Gathered(torch.autograd.Function):
         total = gradient.clone(memory_format=torch.contiguous_format)
         dist.all_reduce(total)
         return total[ctx.own], None
+
+
+@functools.cache
+def _store_of(processes: Processes) -> "dist.Store":
+    """Return where the processes that torchrun started tell each other where they are."""
+    store, _, _ = next(dist.rendezvous("env://", processes.rank, processes.world_size))
+    return store
 
 
 def _started_by_torchrun() -> Processes:

@@ -95,7 +95,7 @@ class TestTwoProcesses:
             assert seen["is left after an error"]
 
     def test_can_join_again(self, pair):
-        assert all(seen["joined again"] for seen in pair)
+        assert all(all(seen["joined again"]) for seen in pair)
 
 
 @pytest.fixture
