@@ -80,8 +80,9 @@ def train_model(run: Run, state: TrainingState) -> tuple[nn.Module, dict[str, An
     model : `torch.nn.Module`
         The trained model.
     outcome : dict
-        ``steps``, ``batch_size``, ``images_seen``; ``loss`` and ``accuracy``, averaged over the
-        last tenth of the steps; ``validation``, what held-out pairs said last; ``resumed_at``;
+        ``steps``, ``batch_size``, ``images_seen``; ``loss`` and ``accuracy`` of this
+        process, averaged over the last tenth of the steps, or those since the run was resumed
+        where these are fewer; ``validation``, what held-out pairs said last; ``resumed_at``;
         ``waiting``, the share of the time that was spent waiting for data; ``skipped``, the
         pictures that can't be read.
 
@@ -134,7 +135,7 @@ def train_model(run: Run, state: TrainingState) -> tuple[nn.Module, dict[str, An
             "skipped": loader.skipped,
             "waiting": loader.waited_s / max(1e-9, time.monotonic() - began),
         }
-    last = np.mean(history[-max(1, round(_REPORTED_SHARE * steps)) :] or [[np.nan] * 2], axis=0)
+    last = np.mean(history[-max(1, round(_REPORTED_SHARE * steps)) :], axis=0)
     return state.result, {
         "steps": steps,
         "batch_size": run.recipe.batch_size,

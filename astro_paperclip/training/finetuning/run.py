@@ -1,6 +1,7 @@
 """A fine-tuning run from pairs to a trained model, in a folder that tells how to run it again."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,6 @@ def fine_tune(
 
 def _begin(folder: Path, recipe: FineTuneRecipe, about: dict[str, Any]) -> None:
     """Begin a run in its folder, or find that the run in it is this one."""
-    folder.mkdir(parents=True, exist_ok=True)
     about = {"recipe": recipe.as_dict(), **about}
     path = folder / RUN_FILE
     if (folder / CHECKPOINT_FILE).exists() and path.exists():
@@ -166,8 +166,8 @@ def _begin(folder: Path, recipe: FineTuneRecipe, about: dict[str, Any]) -> None:
                 "remove this one to start over."
             )
         return
-    for old in folder.glob("*.csv"):
-        old.unlink()
+    if folder.exists():  # of a finished run, or of one without a checkpoint
+        shutil.rmtree(folder)
     with written_whole(folder / RECIPE_FILE) as temporary:
         temporary.write_text(recipe.as_toml(), encoding="utf-8")
     with written_whole(path) as temporary:

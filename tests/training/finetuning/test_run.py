@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,27 @@ def brief(pairs, tiny_clip, tmp_path):
         )
 
     return run
+
+
+@pytest.fixture
+def stopped_after(monkeypatch):
+    """Return a context in which a run is told to stop after a step, and does so."""
+
+    @contextmanager
+    def context(step):
+        asked = []
+
+        def agree(flag, *_):
+            asked.append(flag)
+            return len(asked) == 2 * step  # asked twice a step: of the loss, and of signals
+
+        with monkeypatch.context() as patch:
+            patch.setattr(loop, "all_agree", agree)
+            with pytest.raises(SystemExit) as stopped:
+                yield
+        assert stopped.value.code == 143
+
+    return context
 
 
 def weights(report):
@@ -229,20 +251,11 @@ class TestGoingOn:
     """Runs that were stopped."""
 
     @pytest.mark.parametrize("step", [1, 5, 6, 11])
-    def test_a_stopped_run_ends_as_if_it_had_not_been(self, brief, monkeypatch, step):
+    def test_a_stopped_run_ends_as_if_it_had_not_been(self, brief, stopped_after, step):
         options = {"dropout": True, "learn_temperature": True}
         whole = brief("whole", **options)
-        asked = []
-
-        def stop_at(flag, *_):
-            asked.append(flag)
-            return len(asked) == 2 * step  # asked twice a step: of the loss, and of signals
-
-        with monkeypatch.context() as patch:
-            patch.setattr(loop, "all_agree", stop_at)
-            with pytest.raises(SystemExit) as stopped:
-                brief("stopped", **options)
-        assert stopped.value.code == 143
+        with stopped_after(step):
+            brief("stopped", **options)
         report = brief("stopped", **options)
         assert report.record["outcome"]["resumed_at"] == step
         assert same(weights(whole), weights(report))
@@ -296,18 +309,14 @@ class TestGoingOn:
         assert signal.getsignal(number) is before
         assert brief().record["outcome"]["resumed_at"] == 4
 
-    def test_another_run_is_not_gone_on_with(self, brief, monkeypatch):
-        monkeypatch.setattr(loop, "all_agree", lambda *_: True)
-        monkeypatch.setattr(loop, "_is_bad", lambda *_: False)
-        with pytest.raises((SystemExit, TrainingError)):
+    def test_another_run_is_not_gone_on_with(self, brief, stopped_after):
+        with stopped_after(1):
             brief()
         with pytest.raises(TrainingError, match=r"another learning_rate \(0.0001 there, 0.5 here"):
             brief(learning_rate=0.5)
 
-    def test_a_checkpoint_of_another_architecture(self, brief, monkeypatch, tmp_path):
-        asked = []
-        monkeypatch.setattr(loop, "all_agree", lambda *_: asked.append(1) or len(asked) == 2)
-        with pytest.raises(SystemExit):
+    def test_a_checkpoint_of_another_architecture(self, brief, stopped_after, tmp_path):
+        with stopped_after(1):
             brief()
         path = tmp_path / "encoder" / "run" / CHECKPOINT_FILE
         state = torch.load(path, weights_only=True)
@@ -316,15 +325,19 @@ class TestGoingOn:
         with pytest.raises(TrainingError, match=r"another architecture: visual\.proj has shape"):
             brief()
 
-    def test_a_damaged_checkpoint(self, brief, monkeypatch, tmp_path):
-        asked = []
-        monkeypatch.setattr(loop, "all_agree", lambda *_: asked.append(1) or len(asked) == 2)
-        with pytest.raises(SystemExit):
+    def test_a_damaged_checkpoint(self, brief, stopped_after, tmp_path):
+        with stopped_after(1):
             brief()
         path = tmp_path / "encoder" / "run" / CHECKPOINT_FILE
         path.write_bytes(path.read_bytes()[:1000])
         with pytest.raises(TrainingError, match=r"cannot be read.*start over"):
             brief()
+
+    def test_a_finished_run_is_begun_anew(self, brief):
+        brief()
+        report = brief(seed=1)
+        assert [int(line["step"]) for line in lines(report)] == list(range(1, 13))
+        assert len(list((report.output / "run" / "tensorboard").iterdir())) == 1
 
 
 class TestRefusals:
