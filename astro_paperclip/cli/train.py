@@ -1,6 +1,7 @@
 """``astro-paperclip train``."""
 
 import argparse
+import os
 from dataclasses import fields
 
 from astro_paperclip.cli.options import (
@@ -120,7 +121,8 @@ def run(args: argparse.Namespace) -> int:
         device=args.device,
         progress=not args.quiet,
     )
-    print(report.summary())
+    if int(os.environ.get("RANK", "0")) == 0:  # once, of the processes that torchrun starts
+        print(report.summary())
     return 0
 
 
