@@ -10,8 +10,9 @@ from astro_paperclip.images import letterbox
 __all__ = ["RECIPE", "random_view"]
 
 #: Names what `random_view` does: cached features of another recipe are not used.
-RECIPE = "crop-turn-gamma-grey-v2"
+RECIPE = "whole-crop-turn-gamma-grey-v3"
 
+_WHOLE_SHARE = 0.6
 _SMALLEST_CROP = 0.25  # of the picture's area
 _ASPECT = np.log(4 / 3)  # largest logarithm of a crop's change of aspect ratio
 _GAMMA = np.log(1.6)  # largest logarithm of the exponent that brightness is raised to
@@ -19,11 +20,14 @@ _GREY_SHARE = 0.4
 _PERMUTED_SHARE = 0.3
 
 
-def random_view(picture: Image.Image, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Crop, turn, mirror and recolour a picture at random.
+def random_view(
+    picture: Image.Image, size: int, rng: np.random.Generator, *, whole: float = _WHOLE_SHARE
+) -> np.ndarray:
+    """Recolour a picture at random, and crop, turn and mirror it in some views.
 
     Colour and brightness depend on how a preview was made rather than on what it shows, so
-    that they are taken away or changed in most views.
+    that they are taken away or changed in most views. Later, an encoder is asked about whole
+    pictures as they stand: most views show these.
 
     Parameters
     ----------
@@ -33,16 +37,21 @@ def random_view(picture: Image.Image, size: int, rng: np.random.Generator) -> np
         Side of the view in pixels.
     rng : `numpy.random.Generator`
         Where chance comes from.
+    whole : float
+        Share of the views that are not cropped, turned or mirrored.
 
     Returns
     -------
     view : `~numpy.ndarray`
         Shape (size, size, 3), uint8.
     """
-    view = np.asarray(letterbox(_random_crop(picture, rng), size))
-    view = np.rot90(view, rng.integers(4))
-    if rng.random() < 0.5:
-        view = view[:, ::-1]
+    if rng.random() < whole:
+        view = np.asarray(letterbox(picture, size))
+    else:
+        view = np.asarray(letterbox(_random_crop(picture, rng), size))
+        view = np.rot90(view, rng.integers(4))
+        if rng.random() < 0.5:
+            view = view[:, ::-1]
     view = _random_gamma(view, rng)
     return np.ascontiguousarray(_random_colour(view, rng))
 

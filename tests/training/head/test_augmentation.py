@@ -58,9 +58,9 @@ def read(view):
     return Reading(order, gamma, area, axis, red[-1] > red[0], green[-1] > green[0])
 
 
-def readings(picture, count, size=SIZE):
+def readings(picture, count, size=SIZE, whole=0.0):
     rng = np.random.default_rng(0)
-    return [read(random_view(picture, size, rng)) for _ in range(count)]
+    return [read(random_view(picture, size, rng, whole=whole)) for _ in range(count)]
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +114,17 @@ def test_a_quarter_of_the_area_and_more_is_kept(size, of_square):
 def test_all_turns_and_mirror_images_are_as_likely(coloured):
     counts = Counter((r.red_axis, r.red_rises, r.green_rises) for r in coloured)
     expect_shares(counts, {(a, r, g): 1 / 8 for a in (0, 1) for r in (0, 1) for g in (0, 1)})
+
+
+def test_three_views_of_five_show_all_of_the_picture_as_it_stands():
+    rng = np.random.default_rng(0)
+    picture = chart(150, 90)
+    taken = [read(random_view(picture, SIZE, rng)) for _ in range(600)]
+    upright = [(r.red_axis, r.red_rises, r.green_rises) == (1, 1, 1) for r in taken if r]
+    areas = np.array([reading.area for reading in taken if reading])
+    expect_shares(Counter(upright), {True: 0.6 + 0.4 / 8, False: 0.4 * 7 / 8})
+    is_whole = upright & (areas > 0.96)
+    assert abs(is_whole.mean() - 0.6) < 0.08
 
 
 def test_two_views_of_five_are_grey(of_square):
