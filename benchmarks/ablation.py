@@ -37,11 +37,14 @@ INGREDIENTS = {
     "larger batch": ("batch_size",),
     "mixed captions": ("captions", "category_prefix"),
     "cosine, clipping": ("schedule", "clip_norm"),
-    "rates by layer": ("learning_rate", "head_rate", "layer_decay"),
+    "rates by layer": ("learning_rate", "layer_decay"),
     "decay of matrices": ("weight_decay", "decay_all"),
     "temperature": ("temperature", "learn_temperature", "largest_scale"),
     "mean of weights": ("averaged_share",),
+    "heads first": ("heads_first",),
+    "heads first, halfway back": ("heads_first", "interpolation"),
     "wide views": ("picture_size", "crop_area", "aspect"),
+    "whole views": ("whole",),
     "colours": ("gamma", "grey", "permute"),
 }
 

@@ -109,7 +109,7 @@ def main() -> None:
                 if recipe == "default" and observations.kept != usable:
                     found.append(f"{observations.kept} observations instead of {usable}")
                 wrong += [f"{recipe}, {route}: {difference}" for difference in found]
-    print(f"\n{len(wrong)} numbers of {len(arguments.recipes) * len(arguments.routes)} reports are wrong")
+    print(f"\n{len(wrong)} numbers of the reports are wrong")
     if wrong:
         sys.exit("\n".join(wrong))
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from astro_paperclip.pairs import read_pairs
 from astro_paperclip.training.data import TrainingData, divide_pairs
 from astro_paperclip.training.finetuning.checkpoint import CHECKPOINT_FILE
 from astro_paperclip.training.finetuning.distributed import Processes, barrier, joined_processes
+from astro_paperclip.training.finetuning.first_heads import HEADS_FOLDER
 from astro_paperclip.training.finetuning.recipe import FineTuneRecipe
 from astro_paperclip.training.finetuning.run import RUN_FOLDER, fine_tune
 from astro_paperclip.training.head.recipe import HeadRecipe
@@ -108,6 +110,8 @@ def train(
     started by ``torchrun``, each of which calls this function.
     """
     recipe = _checked_recipe(method, recipe)
+    if method == "scratch":  # there is nothing to begin with, nor to go back to
+        recipe = replace(recipe, heads_first=False, interpolation=1.0)
     resolve_device(device)  # before any work is done
     output = Path(output).expanduser()
     _check_output(output)
@@ -226,7 +230,7 @@ def _fine_tune(
             shutil.copytree(
                 output / RUN_FOLDER,
                 folder / RUN_FOLDER,
-                ignore=shutil.ignore_patterns(CHECKPOINT_FILE),
+                ignore=shutil.ignore_patterns(CHECKPOINT_FILE, HEADS_FOLDER),
             )
     barrier(processes)
     return TrainingReport(output, record)

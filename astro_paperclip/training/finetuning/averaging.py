@@ -45,7 +45,8 @@ def interpolate_weights(
     model : `torch.nn.Module`
         A trained model.
     base : dict
-        State of the model that training began with, by the same names.
+        State of the model that training began with, by the same names; what it does not have,
+        such as the bias of the sigmoid loss, stays.
     share : float
         Share of the trained weights (alpha of WiSE-FT, arXiv:2109.01903); 1 changes nothing.
     heads : bool
@@ -54,5 +55,6 @@ def interpolate_weights(
     if share == 1:
         return
     for name, tensor in model.state_dict().items():
-        if tensor.is_floating_point() and (heads or not is_head(name)):
+        is_mixed = name in base and (heads or not is_head(name))
+        if is_mixed and tensor.is_floating_point():
             tensor.lerp_(base[name].to(tensor), 1 - share)

@@ -3,9 +3,10 @@
 import functools
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import distributed as dist
@@ -19,13 +20,17 @@ __all__ = [
     "gather_rows",
     "gather_rows_with_gradient",
     "joined_processes",
+    "main_first",
 ]
 
 #: What torchrun tells each process that it starts.
 _VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
 
-#: Numbers of the times that processes join, the same in each of them.
+#: Numbers of the times that processes join or wait, the same in each of them.
 _times = itertools.count()
+
+#: Longest time that processes wait for work that one of them does alone.
+_PATIENCE = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -182,6 +187,29 @@ def all_agree(flag: bool, processes: Processes, device: str | torch.device) -> b
     said = torch.tensor(int(flag), device=device)
     dist.all_reduce(said, dist.ReduceOp.MAX)
     return bool(said.item())
+
+
+def main_first(processes: Processes, work: Callable[[], None]) -> None:
+    """Let the main process do something while the others wait, however long it takes.
+
+    A barrier would give up after the time that a lost process is told by.
+
+    Parameters
+    ----------
+    processes : Processes
+        All must call.
+    work : callable
+        What the main process does. If it fails, torchrun stops the others.
+    """
+    if processes.is_main:
+        work()
+    if processes.world_size == 1:
+        return
+    key, store = f"main_{next(_times)}", _store_of(processes)
+    if processes.is_main:
+        store.set(key, "done")
+    else:
+        store.wait([key], _PATIENCE)
 
 
 class _Gathered(torch.autograd.Function):

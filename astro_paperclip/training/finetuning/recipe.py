@@ -94,9 +94,14 @@ class FineTuneRecipe:
     averaged_share : float
         Share of the steps that the exponential mean of the weights looks back on; it takes the
         place of the last weights. 0: no mean.
+    heads_first : bool
+        Whether projections that are random, as those of ``compact``, are trained alone at first,
+        as method ``head`` does it (LP-FT, arXiv:2202.10054). ``images_seen`` does not count this.
+        From scratch there is nothing to train them on.
     interpolation : float
-        Share of the trained weights in what is written, the rest being the base model's
-        (WiSE-FT, arXiv:2109.01903). Projections that were random are not mixed in.
+        Share of the trained weights in what is written, the rest being those that training of
+        everything began with (WiSE-FT, arXiv:2109.01903). Projections that were random are not
+        mixed in, and nothing is from scratch.
     dropout : bool
         Whether towers that have dropout use it.
     batch_norm : {"auto", "frozen", "batch"}
@@ -106,8 +111,11 @@ class FineTuneRecipe:
         Side of the square, in pixels, that pictures are kept in and views are cut out of.
     crop_area : tuple of float
         Smallest and largest share of the square's area that a view shows.
+    whole : float
+        Share of the views that show all of the picture, neither cropped nor turned, as an
+        encoder is asked about it later.
     quarter_turns, flips : bool
-        Whether views are turned and mirrored at random.
+        Whether other views are turned and mirrored at random.
     aspect, gamma : float
         Largest change of the shape of a crop and of the exponent of brightness, as a factor;
         0: no change.
@@ -146,11 +154,13 @@ class FineTuneRecipe:
     learn_temperature: bool = True
     largest_scale: float = 0.0
     averaged_share: float = 0.0
+    heads_first: bool = False
     interpolation: float = 1.0
     dropout: bool = True
     batch_norm: str = "auto"
     picture_size: int = 512
     crop_area: tuple[float, float] = (0.1914, 0.1914)
+    whole: float = 0.0
     quarter_turns: bool = True
     flips: bool = True
     aspect: float = 0.0

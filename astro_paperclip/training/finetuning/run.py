@@ -17,6 +17,7 @@ from astro_paperclip.training.finetuning.averaging import interpolate_weights
 from astro_paperclip.training.finetuning.batches import make_plan
 from astro_paperclip.training.finetuning.checkpoint import CHECKPOINT_FILE
 from astro_paperclip.training.finetuning.distributed import Processes, barrier
+from astro_paperclip.training.finetuning.first_heads import with_trained_heads
 from astro_paperclip.training.finetuning.loader import BatchLoader
 from astro_paperclip.training.finetuning.loop import Run, train_model
 from astro_paperclip.training.finetuning.model import prepare_model
@@ -99,6 +100,10 @@ def fine_tune(
     if processes.is_main:
         _begin(folder, recipe, about)
     barrier(processes)
+    if recipe.heads_first:
+        encoder = with_trained_heads(
+            data, encoder, folder, processes, seed=recipe.seed, progress=progress
+        )
     paths = [str(path) for path in data.pairs["image"]]
     pictures = PictureCache(paths, recipe.picture_size)
     texts = CaptionTexts.from_table(

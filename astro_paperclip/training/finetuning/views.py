@@ -47,6 +47,9 @@ class ViewSettings:
         Smallest and largest share of the square's area that a view shows, drawn uniformly. The
         sides of a crop are whole pixels: one as large as the view is not resized, so that the
         view's pixels are the square's own.
+    whole : float
+        Share of the views that show all of the picture as it stands: neither cropped, squeezed,
+        turned nor mirrored. Colours are changed as in all others.
     quarter_turns : bool
         Whether views are turned by 0, 90, 180 or 270 degrees, each as likely.
     flips : bool
@@ -70,6 +73,7 @@ class ViewSettings:
 
     size: int
     crop_area: tuple[float, float] = (1.0, 1.0)
+    whole: float = 0.0
     quarter_turns: bool = False
     flips: bool = False
     aspect: float = 0.0
@@ -88,6 +92,8 @@ class ViewSettings:
             value = getattr(self, name)
             if value != 0 and not 1 <= value < float("inf"):
                 raise TrainingError(f"{name} {value} is no factor of 1 or more, nor 0 for none.")
+        if not 0 <= self.whole <= 1:
+            raise TrainingError(f"whole {self.whole} is not a share of the views, from 0 to 1.")
         if min(self.grey, self.permute) < 0 or not self.grey + self.permute <= 1:
             raise TrainingError(
                 f"grey {self.grey} and permute {self.permute} are not shares of all views: one is "
@@ -164,6 +170,10 @@ def draw_views(count: int, settings: ViewSettings, rng: np.random.Generator) -> 
     is_permuted = (settings.grey <= chance) & (chance < settings.grey + settings.permute)
     order[~is_permuted] = np.arange(3)
     grey = chance < settings.grey
+    is_whole = rng.random(count) < settings.whole
+    area[is_whole] = aspect[is_whole] = 1
+    turns[is_whole] = 0
+    flips[is_whole] = False
     return ViewParameters(area, aspect, across, down, turns, flips, gamma, grey, order)
 
 

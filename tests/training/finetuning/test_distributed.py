@@ -15,6 +15,7 @@ from astro_paperclip.training.finetuning.distributed import (
     barrier,
     gather_rows,
     joined_processes,
+    main_first,
 )
 
 SCRIPT = Path(__file__).with_name("two_processes.py")
@@ -89,6 +90,9 @@ class TestTwoProcesses:
         for seen in pair:
             assert seen["agreed"] == [False, True, True, True]
 
+    def test_wait_for_what_the_main_one_does(self, pair):
+        assert all(seen["main first"] for seen in pair)
+
     def test_part_at_the_end_and_after_an_error(self, pair):
         for seen in pair:
             assert seen["is left"]
@@ -129,6 +133,9 @@ class TestOneProcess:
         assert all_agree(True, Processes(), "cpu") is True
         assert all_agree(False, Processes(), "cpu") is False
         barrier(Processes())
+        done = []
+        main_first(Processes(), lambda: done.append(True))
+        assert done == [True]
 
 
 class TestNonsense:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -18,8 +19,8 @@ from astro_paperclip import encoders
 from astro_paperclip.config import conf
 from astro_paperclip.exceptions import SkippedImageWarning, TrainingError
 from astro_paperclip.pairs import read_pairs
-from astro_paperclip.training import FineTuneRecipe, train
-from astro_paperclip.training.finetuning import loop
+from astro_paperclip.training import FineTuneRecipe, HeadRecipe, train
+from astro_paperclip.training.finetuning import first_heads, loop
 from astro_paperclip.training.finetuning.checkpoint import CHECKPOINT_FILE
 from astro_paperclip.training.finetuning.state import TrainingState
 
@@ -31,6 +32,7 @@ BRIEF = FineTuneRecipe.preset(
     picture_size=48,
     validations=2,
     validation_fraction=0.25,
+    interpolation=1.0,
 )
 
 
@@ -135,10 +137,13 @@ class TestLearning:
         assert same(before, tiny_clip.model.state_dict())
 
     def test_from_scratch_nothing_of_the_base_is_left(self, brief, tiny_clip, tmp_path):
-        report = brief(method="scratch", encoder="tiny-clip", learning_rate=1e-9, seed=5)
+        report = brief(
+            method="scratch", encoder="tiny-clip", learning_rate=1e-9, seed=5, interpolation=0.5
+        )
         before, after = tiny_clip.model.state_dict(), weights(report)
         assert not torch.allclose(before["visual.proj"], after["visual.proj"], atol=1e-3)
         assert report.record["method"] == "scratch"
+        assert report.record["recipe"]["interpolation"] == 1
 
     def test_interpolation_lies_between_base_and_end(self, brief, tiny_clip):
         end, half = weights(brief("a")), weights(brief("b", interpolation=0.5))
@@ -146,7 +151,7 @@ class TestLearning:
             torch.testing.assert_close(half[name], (tensor + end[name]) / 2, atol=1e-6, rtol=0)
 
     def test_the_sigmoid_loss_adds_a_bias_that_is_kept(self, brief, pairs):
-        report = brief(loss="siglip", temperature=0.0)
+        report = brief(loss="siglip", temperature=0.0, interpolation=0.5)
         loaded = encoders.load(report.output, device="cpu")
         assert loaded.fingerprint == report.record["fingerprint"]
         assert loaded.model.logit_bias.item() == pytest.approx(-10, abs=0.1)
@@ -171,7 +176,9 @@ class TestLearning:
         assert not same(first, weights(brief("c", seed=1)))
 
     def test_compact(self, brief, compact):
-        report = brief(encoder=compact, images_seen=8, validations=1, picture_size=224)
+        report = brief(
+            encoder=compact, images_seen=8, validations=1, picture_size=224, heads_first=False
+        )
         after = weights(report)
         before = compact.model.state_dict()
         statistics = [name for name in before if "running" in name]
@@ -180,6 +187,34 @@ class TestLearning:
         moved = [name for name in before if not torch.equal(before[name], after[name])]
         assert "visual.trunk.conv_stem.weight" in moved
         assert encoders.load(report.output, device="cpu").trained
+
+
+class TestHeadsFirst:
+    """Random projections that are trained alone before the rest."""
+
+    options = MappingProxyType({"images_seen": 8, "validations": 0, "picture_size": 224})
+
+    def test_they_are_those_of_method_head(self, brief, pairs, compact, tmp_path):
+        report = brief(encoder=compact, learning_rate=1e-12, **self.options)
+        recipe = HeadRecipe(validation_fraction=0.25)
+        head = train(pairs, compact, tmp_path / "head", recipe=recipe, progress=False)
+        expected, found = weights(head), weights(report)
+        for name in expected.keys() - {"logit_scale"}:
+            torch.testing.assert_close(found[name], expected[name], atol=1e-6, rtol=0)
+        assert not (report.output / "run" / "heads").exists()
+
+    def test_a_run_goes_on_from_them(self, brief, compact, stopped_after, monkeypatch):
+        whole = brief("whole", encoder=compact, interpolation=0.5, **self.options)
+        with stopped_after(1):
+            brief("stopped", encoder=compact, interpolation=0.5, **self.options)
+        monkeypatch.setattr(first_heads, "train_head", None)  # not a second time
+        report = brief("stopped", encoder=compact, interpolation=0.5, **self.options)
+        assert report.record["outcome"]["resumed_at"] == 1
+        assert same(weights(whole), weights(report))
+
+    def test_trained_ones_are_not_trained_anew(self, brief, monkeypatch):
+        monkeypatch.setattr(first_heads, "train_head", None)
+        assert brief(heads_first=True).record["recipe"]["heads_first"]
 
 
 class TestFolder:
@@ -400,6 +435,7 @@ def test_two_processes_learn_what_one_does(brief, pairs, tiny_clip, tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    assert done.stdout.count("The encoder is in") == 1
     together = load_file(tmp_path / "two" / WEIGHTS)
     for name in alone:
         torch.testing.assert_close(together[name], alone[name], atol=1e-5, rtol=0)

@@ -92,6 +92,22 @@ class TestCropsAtTheirOwnScale:
         assert abs(np.corrcoef(lefts, tops)[0, 1]) < 0.5
 
 
+def test_a_share_shows_all_of_the_picture_as_it_stands():
+    squares, boxes = noise(1, 16)
+    squares, boxes = squares.repeat(1000, 0), boxes.repeat(1000, 0)
+    settings = ViewSettings(
+        size=16, whole=0.3, crop_area=(0.2, 0.5), quarter_turns=True, flips=True, aspect=2.0
+    )
+    views = np.rint(views_of(squares, boxes, settings, 0, *PLAIN) * 255)
+    is_whole = (views == squares.transpose(0, 3, 1, 2)).all(axis=(1, 2, 3))
+    assert abs(is_whole.mean() - 0.3) < 5 * np.sqrt(0.3 * 0.7 / 1000)
+    # Their colours are changed like those of any other view.
+    settings = ViewSettings(size=16, whole=1.0, quarter_turns=True, grey=1.0)
+    views = views_of(squares[:20], boxes[:20], settings, 0, *PLAIN)
+    grey = squares[:20].mean(axis=3) / 255
+    np.testing.assert_allclose(views, np.stack([grey] * 3, axis=1), atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("box", "lefts", "tops"),
     [
@@ -352,10 +368,12 @@ def test_no_pictures():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"size": 8, "whole": 1.5}, "whole 1.5 is not a share of the views"),
         ({"size": 0}, "Views of size 0"),
         ({"crop_area": (0, 1)}, r"crop_area \(0, 1\)"),
         ({"crop_area": (0.5, 0.2)}, r"crop_area \(0\.5, 0\.2\)"),
         ({"crop_area": (0.5, 1.1)}, r"crop_area \(0\.5, 1\.1\)"),
+        ({"whole": 1.5}, "whole 1.5 is not a share of the views"),
         ({"aspect": 0.75}, r"aspect 0\.75 is no factor"),
         ({"gamma": -1.0}, r"gamma -1\.0 is no factor"),
         ({"gamma": float("nan")}, "gamma nan is no factor"),

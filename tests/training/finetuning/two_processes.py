@@ -2,6 +2,7 @@
 
 import itertools
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ from astro_paperclip.training.finetuning.distributed import (
     barrier,
     gather_rows,
     joined_processes,
+    main_first,
 )
 from astro_paperclip.training.finetuning.losses import GroupClipLoss, GroupSigLipLoss
 from astro_paperclip.training.finetuning.step import training_step
@@ -79,6 +81,17 @@ def join():
         return all_agree(processes.is_main, processes, "cpu")
 
 
+def wait_for(path, processes):
+    """Return whether the main process has written a file, which takes it a while."""
+
+    def write():
+        time.sleep(0.5)
+        path.touch()
+
+    main_first(processes, write)
+    return path.exists()
+
+
 def talk(processes):
     """Return what the processes tell each other."""
     rank = processes.rank
@@ -98,6 +111,7 @@ def main(folder):
     """Write what this process saw into a folder."""
     with joined_processes("cpu") as processes:
         seen = talk(processes)
+        seen["main first"] = wait_for(Path(folder) / "of_main", processes)
         seen["trained"] = {case: train(case, processes) for case in CASES}
     seen["is left"] = not dist.is_initialized()
     try:
