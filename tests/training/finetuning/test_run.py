@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -194,9 +195,15 @@ class TestHeadsFirst:
 
     options = MappingProxyType({"images_seen": 8, "validations": 0, "picture_size": 224})
 
-    def test_they_are_those_of_method_head(self, brief, pairs, compact, tmp_path):
+    @pytest.fixture(autouse=True)
+    def quick(self, monkeypatch):
+        recipe = partial(HeadRecipe, images_seen=240, views=2)
+        monkeypatch.setattr(first_heads, "HeadRecipe", recipe)
+        return recipe
+
+    def test_they_are_those_of_method_head(self, brief, pairs, compact, tmp_path, quick):
         report = brief(encoder=compact, learning_rate=1e-12, **self.options)
-        recipe = HeadRecipe(validation_fraction=0.25)
+        recipe = quick(validation_fraction=0.25)
         head = train(pairs, compact, tmp_path / "head", recipe=recipe, progress=False)
         expected, found = weights(head), weights(report)
         for name in expected.keys() - {"logit_scale"}:
