@@ -242,6 +242,8 @@ def _make_encoder(work: Work) -> StageReport:
         return StageReport("encoder", "pairs", len(pairs), len(pairs), note=note)
     settings = HeadRecipe(
         views=_training_views(len(pairs)),
+        # The telescope's roll has nothing to do with what is seen: every angle is as good.
+        whole=0.0,
         validation_fraction=recipe.validation_fraction,
         seed=recipe.seed,
     )

@@ -7,12 +7,14 @@ from PIL import Image
 
 from astro_paperclip.images import letterbox
 
-__all__ = ["RECIPE", "random_view"]
+__all__ = ["RECIPE", "WHOLE_SHARE", "random_view"]
 
 #: Names what `random_view` does: cached features of another recipe are not used.
 RECIPE = "whole-crop-turn-gamma-grey-v3"
 
-_WHOLE_SHARE = 0.6
+#: Share of the views that are not cropped, turned or mirrored.
+WHOLE_SHARE = 0.6
+
 _SMALLEST_CROP = 0.25  # of the picture's area
 _ASPECT = np.log(4 / 3)  # largest logarithm of a crop's change of aspect ratio
 _GAMMA = np.log(1.6)  # largest logarithm of the exponent that brightness is raised to
@@ -21,7 +23,7 @@ _PERMUTED_SHARE = 0.3
 
 
 def random_view(
-    picture: Image.Image, size: int, rng: np.random.Generator, *, whole: float = _WHOLE_SHARE
+    picture: Image.Image, size: int, rng: np.random.Generator, *, whole: float = WHOLE_SHARE
 ) -> np.ndarray:
     """Recolour a picture at random, and crop, turn and mirror it in some views.
 

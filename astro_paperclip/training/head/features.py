@@ -18,7 +18,7 @@ from astro_paperclip.cache import cache_directory
 from astro_paperclip.encoders import Encoder
 from astro_paperclip.exceptions import ImageError, TrainingError
 from astro_paperclip.images import read_image
-from astro_paperclip.training.head.augmentation import RECIPE, random_view
+from astro_paperclip.training.head.augmentation import RECIPE, WHOLE_SHARE, random_view
 
 __all__ = ["FeatureCache", "image_features", "text_features"]
 
@@ -59,7 +59,12 @@ class FeatureCache:
 
 
 def image_features(
-    encoder: Encoder, paths: Sequence[str], views: int, *, progress: bool = True
+    encoder: Encoder,
+    paths: Sequence[str],
+    views: int,
+    *,
+    whole: float = WHOLE_SHARE,
+    progress: bool = True,
 ) -> tuple[np.ndarray, list[tuple[int, str]]]:
     """Return what the frozen image tower says of random views of pictures.
 
@@ -71,6 +76,8 @@ def image_features(
         Image files.
     views : int
         Number of views of each picture. The first is the picture itself.
+    whole : float
+        Share of the others that show all of the picture as it stands.
     progress : bool
         Whether to show a progress bar.
 
@@ -93,10 +100,10 @@ def image_features(
         # Seeded by the file's content, the views do not depend on the order of the files.
         rng = np.random.default_rng(list(hashlib.sha256(content).digest()))
         squares = [encoder.prepare(picture)]
-        squares += [random_view(picture, size, rng) for _ in range(views - 1)]
+        squares += [random_view(picture, size, rng, whole=whole) for _ in range(views - 1)]
         return encoder.image_features(np.stack(squares)).cpu().numpy()
 
-    with closing(FeatureCache(_cache_file(encoder, f"{RECIPE}-{views}"))) as cache:
+    with closing(FeatureCache(_cache_file(encoder, f"{RECIPE}-{whole:g}-{views}"))) as cache:
         rows, broken = [], []
         bar = tqdm(paths, "Looking at images", unit="image", disable=not progress)
         for position, path in enumerate(bar):

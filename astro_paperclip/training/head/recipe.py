@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 
 from astro_paperclip.exceptions import TrainingError
+from astro_paperclip.training.head.augmentation import WHOLE_SHARE
 
 __all__ = ["HeadRecipe"]
 
@@ -20,6 +21,10 @@ class HeadRecipe:
         Pairs in a batch, each of another group.
     views : int
         Views of each picture, the picture itself included.
+    whole : float
+        Share of the views that show all of the picture as it stands; the others are cropped,
+        turned and mirrored. Colours change in all but the picture itself. 0 where pictures
+        stand at random angles.
     learning_rate, weight_decay : float
         Of AdamW; the rate rises over the first tenth of the steps and falls along a cosine.
     text_rate : float
@@ -44,6 +49,7 @@ class HeadRecipe:
     images_seen: int | None = None
     batch_size: int = 64
     views: int = 16
+    whole: float = WHOLE_SHARE
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     text_rate: float = 1.0
@@ -67,6 +73,8 @@ class HeadRecipe:
         for name in ("weight_decay", "text_rate", "seed"):
             if not getattr(self, name) >= 0:
                 raise TrainingError(f"{name} {getattr(self, name)!r} is negative.")
+        if not 0 <= self.whole <= 1:
+            raise TrainingError(f"whole {self.whole!r} is not in [0, 1].")
         for name in ("image_dropout", "text_dropout", "validation_fraction"):
             if not 0 <= getattr(self, name) < 1:
                 raise TrainingError(f"{name} {getattr(self, name)!r} is not in [0, 1).")

@@ -63,7 +63,9 @@ def _tower_features(
     Also return the image and the fault of every pair that is left out.
     """
     paths = [str(image) for image in pairs["image"]]
-    images, broken = image_features(encoder, paths, recipe.views, progress=progress)
+    images, broken = image_features(
+        encoder, paths, recipe.views, whole=recipe.whole, progress=progress
+    )
     skipped = [{"image": paths[row], "reason": reason} for row, reason in broken]
     pairs = pairs[np.setdiff1d(np.arange(len(pairs)), [row for row, _ in broken])]
     groups = np.asarray(pairs["group_id"], dtype=str)

@@ -141,3 +141,12 @@ def test_the_cache_is_where_the_configuration_says(encoder, paths, own_cache):
     text_features(encoder, ["a comet"], **quiet)
     files = sorted(path.relative_to(own_cache).parts[0] for path in own_cache.rglob("*.sqlite"))
     assert files == ["features", "features"]
+
+
+def test_the_share_of_whole_pictures_is_a_recipe_of_its_own(encoder, paths):
+    features = [
+        image_features(encoder, paths, VIEWS, whole=whole, **quiet)[0] for whole in (0.0, 1.0, 0.0)
+    ]
+    assert np.array_equal(features[0], features[2])
+    assert np.array_equal(features[0][:, 0], features[1][:, 0])  # the pictures themselves
+    assert not np.array_equal(features[0], features[1])

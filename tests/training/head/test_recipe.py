@@ -20,6 +20,7 @@ from astro_paperclip.training import HeadRecipe
         {"temperature": 0},
         {"temperature": -0.2},
         {"image_dropout": 1},
+        {"whole": 1.5},
         {"text_dropout": -0.1},
         {"validation_fraction": 1},
         {"validation_fraction": -0.1},
