@@ -2,14 +2,16 @@
 
 import shutil
 import uuid
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from astro_paperclip.exceptions import DiskSpaceError, IndexMismatchError, InvalidQueryError
+from astro_paperclip.index.schema import to_payload
 
-__all__ = ["check_room", "checked_id", "checked_vectors"]
+__all__ = ["check_room", "checked_id", "checked_points", "checked_vectors"]
 
 _DISK_MARGIN = 256 * 2**20
 """Room (bytes) for what the engine allots in advance: two logs and a chunk of each storage."""
@@ -50,6 +52,23 @@ def checked_vectors(vectors: Any, dimension: int | None) -> np.ndarray:
             f"{bad[0]}: they have no direction to compare. Check the pictures of these rows."
         )
     return vectors
+
+
+def checked_points(
+    ids: Sequence[str],
+    vectors: Any,
+    payloads: Sequence[Mapping[str, Any]],
+    dimension: int | None,
+) -> tuple[list[str], np.ndarray, list[dict[str, Any]]]:
+    """Return ids, vectors and payloads as an engine takes them, one of each for a point."""
+    ids = [checked_id(text) for text in ids]
+    vectors = checked_vectors(vectors, dimension)
+    if not len(ids) == len(vectors) == len(payloads):
+        raise InvalidQueryError(
+            f"{len(ids)} ids, {len(vectors)} vectors and {len(payloads)} payloads do not "
+            "belong together: there must be as many of each."
+        )
+    return ids, vectors, [to_payload(payload) for payload in payloads]
 
 
 def check_room(folder: Path, size: int) -> None:

@@ -1,4 +1,4 @@
-"""Translation of the neutral filter tree into the filters of Qdrant Edge."""
+"""Translation of the neutral filter tree into the filters of an engine."""
 
 import math
 import re
@@ -6,16 +6,15 @@ from collections.abc import Callable, Iterable
 from functools import singledispatch
 from typing import Any
 
-import qdrant_edge
-
 from astro_paperclip.criteria import And, Cone, Filter, Match, Not, Or, Range, Wildcard
 from astro_paperclip.exceptions import InvalidQueryError
+from astro_paperclip.index.dialect import Dialect
 from astro_paperclip.index.schema import FLAGS_FIELD, POSITION_FIELD, flag, lon_lat
 
 __all__ = ["expanded", "json_path", "translated"]
 
 _EARTH_RADIUS = 6371008.8
-"""Radius of the engine's sphere (m): the mean radius that the ``geo`` crate's haversine uses."""
+"""Radius of Qdrant's sphere (m): the mean radius that the ``geo`` crate's haversine uses."""
 
 _EXACT_INTEGERS = 2**53
 _INT64 = range(-(2**63), 2**63)
@@ -49,74 +48,71 @@ def expanded(where: Filter, values: Callable[[str], Iterable[Any]]) -> Filter:
 
 
 @singledispatch
-def translated(where: Filter) -> qdrant_edge.Filter:
-    """Return a tree without wildcards as a filter of the engine.
+def translated(where: Filter, dialect: Dialect) -> Any:  # noqa: ARG001
+    """Return a tree without wildcards as a filter of an engine.
 
     Parameters
     ----------
     where : Filter
         The tree, after `expanded`.
+    dialect : Dialect
+        Makes the engine's conditions.
 
     Returns
     -------
-    `qdrant_edge.Filter`
+    object
+        The engine's own filter.
     """
     raise InvalidQueryError(f"{where!r} is no filter: make one with criteria.parse.")
 
 
 @translated.register
-def _(where: And) -> qdrant_edge.Filter:
-    return qdrant_edge.Filter(must=[translated(term) for term in where.terms])
+def _(where: And, dialect: Dialect) -> Any:
+    return dialect.all_of([translated(term, dialect) for term in where.terms])
 
 
 @translated.register
-def _(where: Or) -> qdrant_edge.Filter:
-    return _any_of([translated(term) for term in where.terms])
+def _(where: Or, dialect: Dialect) -> Any:
+    return _any_of([translated(term, dialect) for term in where.terms], dialect)
 
 
 @translated.register
-def _(where: Not) -> qdrant_edge.Filter:
-    return qdrant_edge.Filter(must_not=[translated(where.term)])
+def _(where: Not, dialect: Dialect) -> Any:
+    return dialect.none_of([translated(where.term, dialect)])
 
 
 @translated.register
-def _(where: Match) -> qdrant_edge.Filter:
+def _(where: Match, dialect: Dialect) -> Any:
     texts = [value for value in where.values if isinstance(value, str)]
     conditions = [
-        _number(where.field, value) for value in where.values if not isinstance(value, str)
+        _number(where.field, value, dialect) for value in where.values if not isinstance(value, str)
     ]
     if texts:
-        conditions.append(_matched(where.field, qdrant_edge.MatchAny(texts)))
-    return _any_of(conditions)
+        conditions.append(dialect.is_any(json_path(where.field), texts))
+    return _any_of(conditions, dialect)
 
 
 @translated.register
-def _(where: Range) -> qdrant_edge.Filter:
-    bounds = qdrant_edge.RangeFloat(
-        gte=None if where.gte is None else _widened(where.gte, -1),
-        lte=None if where.lte is None else _widened(where.lte, +1),
-        gt=where.gt,
-        lt=where.lt,
+def _(where: Range, dialect: Dialect) -> Any:
+    gte = None if where.gte is None else _widened(where.gte, -1)
+    lte = None if where.lte is None else _widened(where.lte, +1)
+    return dialect.all_of(
+        [dialect.is_between(json_path(where.field), gte, lte, where.gt, where.lt)]
     )
-    return qdrant_edge.Filter(must=[_ranged(where.field, bounds)])
 
 
 @translated.register
-def _(where: Cone) -> qdrant_edge.Filter:
+def _(where: Cone, dialect: Dialect) -> Any:
     if where.radius == 180:
-        return qdrant_edge.Filter(must_not=[qdrant_edge.IsEmptyCondition(POSITION_FIELD)])
+        return dialect.none_of([dialect.is_missing(POSITION_FIELD)])
     # The engine leaves out the rim itself.
-    radius = where.radius * (1 + 1e-9)
-    circle = qdrant_edge.GeoRadius(
-        qdrant_edge.GeoPoint(**lon_lat(where.ra, where.dec)), math.radians(radius) * _EARTH_RADIUS
-    )
-    return qdrant_edge.Filter(
-        must=[qdrant_edge.FieldCondition(key=POSITION_FIELD, geo_radius=circle)]
-    )
+    radius = math.radians(where.radius * (1 + 1e-9)) * _EARTH_RADIUS
+    centre = lon_lat(where.ra, where.dec)
+    return dialect.all_of([dialect.is_near(POSITION_FIELD, **centre, radius=radius)])
 
 
 def json_path(field: str) -> str:
-    """Return how the engine is told the name of a payload field.
+    """Return how an engine is told the name of a payload field.
 
     A plain name is a path of its own; others, such as ``"size (pix)"``, must be quoted, or
     their dots and brackets would lead into nested objects.
@@ -128,25 +124,25 @@ def json_path(field: str) -> str:
     return f'"{field}"'
 
 
-def _any_of(conditions: list) -> qdrant_edge.Filter:
+def _any_of(conditions: list, dialect: Dialect) -> Any:
     if not conditions:
         # An empty list of alternatives would let everything through.
-        return qdrant_edge.Filter(must=[qdrant_edge.HasIdCondition(set())])
-    return qdrant_edge.Filter(should=conditions)
+        return dialect.all_of([dialect.has_id([])])
+    return dialect.any_of(conditions)
 
 
-def _number(field: str, value: bool | int | float) -> qdrant_edge.FieldCondition:
+def _number(field: str, value: bool | int | float, dialect: Dialect) -> Any:
     """Return equality with a number or a boolean.
 
     The engine's match compares whole numbers with stored whole numbers only; a range finds 5
     and 5.0 alike.
     """
     if isinstance(value, bool):
-        return _matched(FLAGS_FIELD, qdrant_edge.MatchValue(flag(field, value)))
+        return dialect.is_value(json_path(FLAGS_FIELD), flag(field, value))
     if isinstance(value, int) and abs(value) > _EXACT_INTEGERS and value in _INT64:
-        return _matched(field, qdrant_edge.MatchValue(value))
-    bounds = qdrant_edge.RangeFloat(gte=_widened(value, -1), lte=_widened(value, +1))
-    return _ranged(field, bounds)
+        return dialect.is_value(json_path(field), value)
+    gte, lte = _widened(value, -1), _widened(value, +1)
+    return dialect.is_between(json_path(field), gte, lte, None, None)
 
 
 def _widened(bound: float, direction: int) -> float:
@@ -157,11 +153,3 @@ def _widened(bound: float, direction: int) -> float:
     """
     bound = float(bound)
     return bound if bound.is_integer() else bound + direction * 2 * math.ulp(bound)
-
-
-def _matched(field: str, match: Any) -> qdrant_edge.FieldCondition:
-    return qdrant_edge.FieldCondition(key=json_path(field), match=match)
-
-
-def _ranged(field: str, bounds: qdrant_edge.RangeFloat) -> qdrant_edge.FieldCondition:
-    return qdrant_edge.FieldCondition(key=json_path(field), range=bounds)

@@ -1,8 +1,7 @@
-"""Searching an open shard: the half of the embedded store that changes nothing."""
+"""Searching what an engine holds: the half of a store that changes nothing."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,26 +9,25 @@ import numpy as np
 from astro_paperclip.criteria import Filter
 from astro_paperclip.exceptions import CollectionError, InvalidQueryError
 from astro_paperclip.index.checks import checked_id, checked_vectors
+from astro_paperclip.index.engine import Engine
 from astro_paperclip.index.filters import expanded, json_path, translated
-from astro_paperclip.index.manifest import Manifest
 from astro_paperclip.index.schema import INDEXED_FIELDS
-from astro_paperclip.index.shard import Shard
 from astro_paperclip.index.store import Hit, Record
 
-__all__ = ["ShardReader"]
+__all__ = ["StoreReader"]
 
 
-class ShardReader:
-    """Searches a shard that a subclass opens.
+class StoreReader:
+    """Searches what a subclass opens.
 
-    Attributes that the subclass sets: ``_folder``, ``_is_open``, and, as soon as there is an
-    index, ``_manifest`` and ``_shard``. Without an index there are no points.
+    Attributes that the subclass sets: ``_location``, named in messages, ``_is_open``, and, as soon
+    as there is an index, ``_dimension`` and ``_engine``. Without an index there are no points.
     """
 
-    _folder: Path
+    _location: Any
     _is_open: bool = True
-    _manifest: Manifest | None = None
-    _shard: Shard | None = None
+    _dimension: int | None = None
+    _engine: Engine | None = None
 
     def search(
         self,
@@ -63,20 +61,20 @@ class ShardReader:
                 f"limit={limit}, offset={offset}: the limit must be at least 1, the offset 0."
             )
         self._check_open()
-        if self._shard is None:
+        if self._engine is None:
             return []
         vector = np.asarray(vector)
         if vector.ndim != 1:
             raise InvalidQueryError(f"A search takes one vector, not an array of {vector.shape}.")
-        vector = checked_vectors(vector[np.newaxis], self._manifest.dimension)[0]
+        vector = checked_vectors(vector[np.newaxis], self._dimension)[0]
         where = self._translated(where)
         end = offset + limit
         wanted = end + 1
-        hits = self._shard.nearest(vector, where, wanted)
+        hits = self._engine.nearest(vector, where, wanted)
         # Which of several equal points the engine returns is chance, unless it returns them all.
         while len(hits) == wanted and hits[-1].score == hits[end - 1].score:
             wanted *= 2
-            hits = self._shard.nearest(vector, where, wanted)
+            hits = self._engine.nearest(vector, where, wanted)
         return sorted(hits, key=lambda hit: (-hit.score, hit.id))[offset:end]
 
     def retrieve(self, ids: Sequence[str], with_vectors: bool = False) -> list[Record]:
@@ -94,35 +92,35 @@ class ShardReader:
     ) -> dict[str, Record]:
         self._check_open()
         ids = [checked_id(text) for text in ids]
-        if self._shard is None:
+        if self._engine is None:
             return {}
         return {
-            record.id: record for record in self._shard.retrieve(ids, with_payload, with_vectors)
+            record.id: record for record in self._engine.retrieve(ids, with_payload, with_vectors)
         }
 
     def scroll(self, where: Filter | None = None, with_vectors: bool = False) -> Iterator[Record]:
         """Iterate over all points that fit, ordered by id."""
         self._check_open()
         where = self._translated(where)
-        if self._shard is not None:
-            for record in self._shard.scroll(where, True, with_vectors):
+        if self._engine is not None:
+            for record in self._engine.scroll(where, True, with_vectors):
                 self._check_open()
                 yield record
 
     def count(self, where: Filter | None = None) -> int:
         """Return the number of points that fit."""
         self._check_open()
-        if self._shard is None:
+        if self._engine is None:
             return 0
-        return self._shard.count(self._translated(where))
+        return self._engine.count(self._translated(where))
 
     def facet(self, field: str) -> dict[Any, int]:
         """Return how many points have each value of a column, most frequent first."""
         self._check_open()
-        if self._shard is None:
+        if self._engine is None:
             return {}
         if INDEXED_FIELDS.get(field) == "keyword":
-            counts = self._shard.facet(field, max(self.count(), 1))
+            counts = self._engine.facet(field, max(self.count(), 1))
         else:
             counts = self._counted(field)
         return dict(sorted(counts.items(), key=lambda item: (-item[1], str(item[0]))))
@@ -130,15 +128,17 @@ class ShardReader:
     def _counted(self, field: str) -> Counter:
         """Count the values of a field that has no index, or one that the engine cannot count."""
         counts = Counter()
-        for record in self._shard.scroll(None, [json_path(field)], False):
+        for record in self._engine.scroll(None, [json_path(field)], False):
             values = record.payload.get(field, [])
             values = values if isinstance(values, list) else [values]
             counts.update({value for value in values if not isinstance(value, list | dict)})
         return counts
 
     def _translated(self, where: Filter | None) -> Any:
-        return None if where is None else translated(expanded(where, self.facet))
+        return (
+            None if where is None else translated(expanded(where, self.facet), self._engine.dialect)
+        )
 
     def _check_open(self) -> None:
         if not self._is_open:
-            raise CollectionError(f"The index in {self._folder} was closed: open it again.")
+            raise CollectionError(f"The index of {self._location} was closed: open it again.")

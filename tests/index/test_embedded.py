@@ -19,8 +19,9 @@ from astro_paperclip.exceptions import (
     IndexMismatchError,
     InvalidQueryError,
 )
-from astro_paperclip.index import Hit, Record, Store, embedded, open_store, point_id
-from astro_paperclip.index import shard as shard_module
+from astro_paperclip.index import Hit, Record, Store, open_store, point_id
+from astro_paperclip.index.embedded import shard as shard_module
+from astro_paperclip.index.embedded import store as store_module
 
 from .conftest import DIMENSION, make_points
 
@@ -181,8 +182,8 @@ class TestChanges:
             assert_holds(store, points)
 
     def test_many_batches(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(embedded, "_POINTS_PER_UPDATE", 7)
-        monkeypatch.setattr(embedded, "_POINTS_PER_FLUSH", 50)
+        monkeypatch.setattr(store_module, "_POINTS_PER_UPDATE", 7)
+        monkeypatch.setattr(store_module, "_POINTS_PER_FLUSH", 50)
         points = make_points(130)
         with open_store(tmp_path, mode="w") as store:
             store.upsert(points.ids, points.vectors, points.payloads)
@@ -325,7 +326,7 @@ class TestOpening:
         def fail(*args):
             raise CollectionError("the engine failed")
 
-        monkeypatch.setattr(embedded.Manifest, "write", fail)
+        monkeypatch.setattr(store_module.Manifest, "write", fail)
         with pytest.raises(CollectionError, match="the engine failed"):
             open_store(tmp_path, mode="w", dimension=3)
         assert [path.name for path in tmp_path.iterdir()] == [".index.lock"]
@@ -450,7 +451,7 @@ class TestDamage:
         bounds = qdrant_edge.RangeFloat(gte=float("nan"))
         condition = qdrant_edge.FieldCondition(key="t_min", range=bounds)
         with pytest.raises(CollectionError, match="failed") as caught:
-            store._shard.count(qdrant_edge.Filter(must=[condition]))
+            store._engine.count(qdrant_edge.Filter(must=[condition]))
         assert not isinstance(caught.value.__cause__, Exception)
 
     @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
@@ -459,7 +460,7 @@ class TestDamage:
             def count(self, request):
                 raise error
 
-        monkeypatch.setattr(store._shard, "_shard", Interrupted())
+        monkeypatch.setattr(store._engine, "_shard", Interrupted())
         with pytest.raises(error):
-            store._shard.count(None)
+            store._engine.count(None)
         monkeypatch.undo()

@@ -16,8 +16,9 @@ from astro_paperclip.exceptions import (
     CollectionInterruptedWarning,
     CollectionLockedError,
 )
-from astro_paperclip.index import embedded, locking, open_store, point_id
-from astro_paperclip.index.shard import Shard, is_settled
+from astro_paperclip.index import locking, open_store, point_id
+from astro_paperclip.index.embedded import EmbeddedStore
+from astro_paperclip.index.embedded.shard import Shard, is_settled
 
 READER = """
 import sys
@@ -289,7 +290,7 @@ class TestInterruption:
         """Check every point after a kill, and return what is there now."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CollectionInterruptedWarning)
-            store = embedded.EmbeddedStore(location, mode="w" if by_writer else "r")
+            store = EmbeddedStore(location, mode="w" if by_writer else "r")
         found = {}
         for record in store.scroll(with_vectors=True):
             row, stamp = record.payload["row"], record.payload["stamp"]

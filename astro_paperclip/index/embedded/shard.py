@@ -14,14 +14,13 @@ import numpy as np
 import qdrant_edge
 
 from astro_paperclip.exceptions import CollectionError
-from astro_paperclip.index.manifest import how_to_index
+from astro_paperclip.index.embedded.dialect import EdgeDialect
+from astro_paperclip.index.embedded.manifest import how_to_index
+from astro_paperclip.index.engine import VECTOR
 from astro_paperclip.index.schema import INDEXED_FIELDS, from_payload
 from astro_paperclip.index.store import Hit, Record
 
-__all__ = ["VECTOR", "Shard", "engine_version", "file_sizes", "is_settled"]
-
-VECTOR = "image"
-"""Name of the vector; others can join it later."""
+__all__ = ["Shard", "engine_version", "file_sizes", "is_settled"]
 
 _SEGMENTS = "segments"
 _JOURNALS = "*_journal.dat"
@@ -34,7 +33,7 @@ _INDEX_PARAMETERS = {
 
 
 class Shard:
-    """An open shard of the engine, whose failures are all `CollectionError`.
+    """An open shard of Qdrant Edge: an `~astro_paperclip.index.engine.Engine` in a directory.
 
     Parameters
     ----------
@@ -45,6 +44,8 @@ class Shard:
     view : `~pathlib.Path`, optional
         A temporary folder to remove when the shard is closed.
     """
+
+    dialect = EdgeDialect()
 
     def __init__(self, shard: qdrant_edge.EdgeShard, folder: Path, view: Path | None = None):
         self._shard = shard

@@ -26,18 +26,18 @@ from astro_paperclip.exceptions import (
     InvalidQueryError,
 )
 from astro_paperclip.files import written_whole_folder
-from astro_paperclip.index.checks import check_room, checked_id, checked_vectors
-from astro_paperclip.index.locking import IndexLock
-from astro_paperclip.index.manifest import (
+from astro_paperclip.index.checks import check_room, checked_points
+from astro_paperclip.index.embedded.manifest import (
     COMPLETE,
     INTERRUPTED,
     WRITING,
     Manifest,
     how_to_index,
 )
-from astro_paperclip.index.reading import ShardReader
-from astro_paperclip.index.schema import to_payload
-from astro_paperclip.index.shard import VECTOR, Shard, engine_version, file_sizes, is_settled
+from astro_paperclip.index.embedded.shard import Shard, engine_version, file_sizes, is_settled
+from astro_paperclip.index.engine import VECTOR
+from astro_paperclip.index.locking import IndexLock
+from astro_paperclip.index.reading import StoreReader
 
 __all__ = ["EmbeddedStore"]
 
@@ -47,7 +47,7 @@ _POINTS_PER_UPDATE = 512
 _POINTS_PER_FLUSH = 4096
 
 
-class EmbeddedStore(ShardReader):
+class EmbeddedStore(StoreReader):
     """A `~astro_paperclip.index.Store` in the ``index`` folder of a collection.
 
     Parameters
@@ -91,6 +91,7 @@ class EmbeddedStore(ShardReader):
         self._mode = mode
         self._dimension = dimension
         self._encoder = encoder
+        self._manifest = None
         self._unflushed = 0
         self._has_written = False
         self._held = ExitStack()
@@ -119,7 +120,7 @@ class EmbeddedStore(ShardReader):
             self._lock(shared=True)
         self._manifest.check_files(self._folder)
         try:
-            shard = Shard.load_shared(self._folder / _SHARD, self._folder, self._manifest.dimension)
+            shard = Shard.load_shared(self._folder / _SHARD, self._folder, self._dimension)
             self._hold(shard)
             self._check_contents()
         except OSError:
@@ -167,6 +168,7 @@ class EmbeddedStore(ShardReader):
     def _create(self, dimension: int) -> None:
         """Make the index: whole, or not at all."""
         check_room(self._location, 0)
+        self._dimension = dimension
         self._manifest = Manifest(
             dimension=dimension,
             encoder=self._encoder,
@@ -196,6 +198,7 @@ class EmbeddedStore(ShardReader):
                 "compared. Use the first, or index into another directory."
             )
         self._manifest = manifest
+        self._dimension = manifest.dimension
         return manifest
 
     def _check_contents(self) -> None:
@@ -205,7 +208,7 @@ class EmbeddedStore(ShardReader):
             raise self._damaged(f"it has {count} of {self._manifest.count} points")
         if count == 0:
             return
-        if not self._shard.finds_a_vector(self._manifest.dimension):
+        if not self._engine.finds_a_vector(self._dimension):
             raise self._damaged("its vectors cannot be read")
 
     def _damaged(self, what: str) -> CollectionError:
@@ -219,11 +222,11 @@ class EmbeddedStore(ShardReader):
 
     def _hold(self, shard: Shard) -> None:
         self._held.callback(shard.close)
-        self._shard = shard
+        self._engine = shard
 
     def _release(self) -> None:
         self._is_open = False
-        self._shard = None
+        self._engine = None
         self._finalizer()
 
     def close(self) -> None:
@@ -273,30 +276,22 @@ class EmbeddedStore(ShardReader):
             If the disk is too full; nothing was written then.
         """
         self._check_writable()
-        ids = [checked_id(text) for text in ids]
-        dimension = self._manifest.dimension if self._manifest else self._dimension
-        vectors = checked_vectors(vectors, dimension)
-        if not len(ids) == len(vectors) == len(payloads):
-            raise InvalidQueryError(
-                f"{len(ids)} ids, {len(vectors)} vectors and {len(payloads)} payloads do not "
-                "belong together: there must be as many of each."
-            )
+        ids, vectors, payloads = checked_points(ids, vectors, payloads, self._dimension)
         if not ids:
             return
-        payloads = [to_payload(payload) for payload in payloads]
         check_room(
             self._location, 2 * (vectors.nbytes + sum(len(json.dumps(row)) for row in payloads))
         )
-        if self._shard is None:
+        if self._engine is None:
             self._create(vectors.shape[1])
         self._mark_writing()
         for start in range(0, len(ids), _POINTS_PER_UPDATE):
             part = slice(start, start + _POINTS_PER_UPDATE)
-            self._shard.upsert(ids[part], vectors[part], payloads[part])
+            self._engine.upsert(ids[part], vectors[part], payloads[part])
             self._unflushed += len(ids[part])
             if self._unflushed >= _POINTS_PER_FLUSH:
                 # Otherwise the log would grow with everything stored since the last flush.
-                self._shard.flush()
+                self._engine.flush()
                 self._unflushed = 0
 
     def delete(self, where: Filter) -> int:
@@ -305,7 +300,7 @@ class EmbeddedStore(ShardReader):
         count = self.count(where)
         if count:
             self._mark_writing()
-            self._shard.delete(self._translated(where))
+            self._engine.delete(self._translated(where))
         return count
 
     def info(self) -> dict[str, Any]:
@@ -324,7 +319,7 @@ class EmbeddedStore(ShardReader):
             "engine": manifest.engine if manifest else None,
             "engine_version": manifest.engine_version if manifest else None,
             "count": self.count(),
-            "dimension": manifest.dimension if manifest else self._dimension,
+            "dimension": self._dimension,
             "encoder": manifest.encoder if manifest else self._encoder,
             "state": manifest.state if manifest else "empty",
         }
@@ -332,7 +327,7 @@ class EmbeddedStore(ShardReader):
     def flush(self) -> None:
         """Make everything durable, and mark the index as complete."""
         self._check_writable()
-        if self._shard is not None:
+        if self._engine is not None:
             self._finish(COMPLETE)
 
     def _mark_writing(self) -> None:
@@ -342,7 +337,7 @@ class EmbeddedStore(ShardReader):
             self._manifest.write(self._folder)
 
     def _finish(self, state: str) -> None:
-        self._shard.flush()
+        self._engine.flush()
         self._unflushed = 0
         self._manifest = replace(
             self._manifest,
@@ -354,7 +349,7 @@ class EmbeddedStore(ShardReader):
 
     def _settle(self) -> None:
         """Open the shard once more, so that readers find nothing left to bring in."""
-        self._shard.close()
+        self._engine.close()
         Shard.load(self._folder / _SHARD, self._folder).close()
 
     def _check_writable(self) -> None:

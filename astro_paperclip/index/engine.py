@@ -1,0 +1,45 @@
+"""What a store asks of the engine that holds its points."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from astro_paperclip.index.dialect import Dialect
+from astro_paperclip.index.store import Hit, Record
+
+__all__ = ["VECTOR", "Engine"]
+
+VECTOR = "image"
+"""Name of the vector; others can join it later."""
+
+
+class Engine(Protocol):
+    """Points in Qdrant, here or on a server.
+
+    Filters are in the engine's own form, made with its ``dialect``; ids, vectors and payloads
+    have been checked. All failures are `~astro_paperclip.exceptions.CollectionError`.
+    """
+
+    dialect: Dialect
+
+    def nearest(self, vector: np.ndarray, where: Any, limit: int) -> list[Hit]:
+        """Return the points that are most similar to a vector, by falling score."""
+
+    def retrieve(self, ids: Sequence[str], payload: bool, vectors: bool) -> Iterator[Record]:
+        """Iterate over the points with these ids, in any order."""
+
+    def scroll(self, where: Any, payload: bool | list[str], vectors: bool) -> Iterator[Record]:
+        """Iterate over the points that fit, ordered by id."""
+
+    def count(self, where: Any) -> int:
+        """Return the number of points that fit."""
+
+    def facet(self, field: str, limit: int) -> dict[str, int]:
+        """Return how many points have each value of an indexed text field."""
+
+    def upsert(self, ids: Sequence[str], vectors: np.ndarray, payloads: Sequence[dict]) -> None:
+        """Store points, in the place of those that have the same ids."""
+
+    def delete(self, where: Any) -> None:
+        """Remove the points that fit."""
