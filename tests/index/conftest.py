@@ -125,3 +125,23 @@ def child(tmp_path_factory):
         for pipe in (process.stdin, process.stdout, process.stderr):
             with contextlib.suppress(BrokenPipeError):
                 pipe.close()
+
+
+@pytest.fixture(scope="session")
+def openapi_document(shared):
+    """Qdrant's published API description."""
+    document = shared / "data" / "qdrant" / "openapi.json"
+    if not document.is_file():
+        pytest.skip(f"Qdrant's API description is not there: {document}")
+    return document
+
+
+@pytest.fixture
+def loopback(openapi_document):
+    """A Qdrant server that holds its clients to the published contract, to the test's end."""
+    from .loopback import LoopbackServer
+
+    with LoopbackServer(openapi_document) as server:
+        yield server
+    assert server.violations == []
+    assert server.own_faults == []
