@@ -1,4 +1,8 @@
-"""A collection: the directory in which everything about a set of observations lies."""
+"""A collection: the directory in which everything about a set of observations lies.
+
+The index of a collection may also lie on a server. What ``collection.toml`` says is then kept
+there, beside the index.
+"""
 
 import datetime
 import os
@@ -13,10 +17,13 @@ import tomli_w
 from astro_paperclip.exceptions import CollectionError
 from astro_paperclip.files import written_whole
 
-__all__ = ["FORMAT_VERSION", "Collection"]
+__all__ = ["FORMAT_VERSION", "OWN_ENCODER", "Collection"]
 
 FORMAT_VERSION = 1
 """Version of the layout of a collection directory and of its ``collection.toml``."""
+
+OWN_ENCODER = "encoder"
+"""Name of an encoder that lies in the collection itself, and of its folder there."""
 
 _RECORD = "collection.toml"
 _SOFTWARE = ("astro_paperclip", "open_clip_torch", "torch", "qdrant-edge-py", "numpy", "astropy")
@@ -26,12 +33,13 @@ _SOFTWARE = ("astro_paperclip", "open_clip_torch", "torch", "qdrant-edge-py", "n
 class Collection:
     """What ``collection.toml`` says of a collection, and where its parts lie.
 
-    Make one with `Collection.create` or `Collection.open`.
+    Make one with `Collection.create` or `Collection.open`; `Collection.from_content` is for one
+    whose index is on a server.
 
     Attributes
     ----------
-    path : `~pathlib.Path`
-        The collection's directory.
+    path : `~pathlib.Path` or str
+        The collection's directory; the address of one on a server, which has no other parts.
     encoder_name : str
         Name of the encoder that made the vectors, as `astro_paperclip.encoders.load` takes it.
         Empty, as are the next three, until something is indexed.
@@ -52,7 +60,7 @@ class Collection:
         Versions of the software that changed the collection last.
     """
 
-    path: Path
+    path: Path | str
     encoder_name: str = ""
     encoder_fingerprint: str = ""
     dimension: int = 0
@@ -154,7 +162,12 @@ class Collection:
             content = tomllib.loads(record.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise CollectionError(f"{record} is damaged: {error}. {_how_to_mend(path)}") from error
-        return cls._from_content(path, content)
+        return cls.from_content(path, content)
+
+    @property
+    def is_on_server(self) -> bool:
+        """Whether the collection is an index on a server, and nothing besides."""
+        return isinstance(self.path, str)
 
     @property
     def record_path(self) -> Path:
@@ -169,7 +182,7 @@ class Collection:
     @property
     def encoder_path(self) -> Path:
         """The folder with the collection's own encoder, where it has one."""
-        return self.path / "encoder"
+        return self.path / OWN_ENCODER
 
     @property
     def proposals_path(self) -> Path:
@@ -214,8 +227,22 @@ class Collection:
         return saved
 
     @classmethod
-    def _from_content(cls, path: Path, content: dict[str, Any]) -> "Collection":
-        record = path / _RECORD
+    def from_content(cls, path: Path | str, content: dict[str, Any]) -> "Collection":
+        """Return the collection that a record describes.
+
+        Parameters
+        ----------
+        path : `~pathlib.Path` or str
+            The collection's directory, or its address on a server.
+        content : dict
+            What `content` gave.
+
+        Raises
+        ------
+        CollectionError
+            If the record is damaged or of an unknown version.
+        """
+        record = path if isinstance(path, str) else path / _RECORD
         version = content.get("format_version")
         if version != FORMAT_VERSION:
             raise CollectionError(
@@ -239,7 +266,9 @@ class Collection:
                 f"{_how_to_mend(path)}"
             ) from error
 
-    def _write(self) -> None:
+    @property
+    def content(self) -> dict[str, Any]:
+        """The record in the form of ``collection.toml``."""
         content = {
             "format_version": FORMAT_VERSION,
             "title": self.title,
@@ -256,9 +285,12 @@ class Collection:
                 "dimension": self.dimension,
                 "views": self.views,
             }
+        return content
+
+    def _write(self) -> None:
         try:
             with written_whole(self.record_path) as temporary:
-                temporary.write_text(tomli_w.dumps(content), encoding="utf-8")
+                temporary.write_text(tomli_w.dumps(self.content), encoding="utf-8")
         except OSError as error:
             raise CollectionError(f"{self.record_path} cannot be written: {error}.") from error
 
@@ -287,7 +319,9 @@ def _how_to_make(path: Path) -> str:
     return f"Make one with: astro-paperclip index {path} --pairs FILE --encoder NAME"
 
 
-def _how_to_mend(path: Path) -> str:
+def _how_to_mend(path: Path | str) -> str:
+    if isinstance(path, str):
+        return f"Copy the collection there again: astro-paperclip index copy DIRECTORY {path}"
     return (
         f"Restore it from a copy, or remove {path} and index again: "
         f"astro-paperclip index {path} --pairs FILE --encoder NAME"

@@ -22,7 +22,14 @@ class Conf(_ConfigNamespace):
 
     rootname = "astro_paperclip"
 
-    collection = ConfigItem("", "Collection directory that queries search when none is given.")
+    collection = ConfigItem(
+        "",
+        "Collection that queries search when none is given: a directory, or the address "
+        "https://HOST:6333/NAME of one on a Qdrant server.",
+    )
+    qdrant_grpc = ConfigItem(
+        False, "Whether a Qdrant server is called by gRPC (port 6334) instead of HTTP."
+    )
     device = ConfigItem(
         ["auto", "cpu", "cuda", "mps"],
         "Where encoders run. 'auto' takes the first of cuda, mps, cpu that is there.",
@@ -38,8 +45,8 @@ class Conf(_ConfigNamespace):
         "https://archive.stsci.edu/hst/catalogs/abstracts.cat",
         "Address of the catalogue of Hubble proposals with their abstracts.",
     )
-    timeout = ConfigItem(60.0, "Time limit in seconds for MAST to answer, or to go on sending.")
-    retries = ConfigItem(8, "How often a request to MAST is tried again before it is given up.")
+    timeout = ConfigItem(60.0, "Time limit in seconds for a server to answer, or to go on sending.")
+    retries = ConfigItem(8, "How often a request to a server is tried again before it is given up.")
     max_connections = ConfigItem(8, "Number of files that are fetched at once.")
     max_file_size = ConfigItem(200_000_000, "Previews with more bytes than this are refused.")
     max_reply_size = ConfigItem(

@@ -5,9 +5,6 @@ import math
 import numbers
 import os
 import warnings
-from collections import OrderedDict
-from collections.abc import Callable
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,24 +13,22 @@ from astroquery.exceptions import InputWarning
 from astroquery.query import BaseQuery
 
 from astro_paperclip import archive
-from astro_paperclip.collection import Collection
+from astro_paperclip.collection import OWN_ENCODER, Collection
 from astro_paperclip.config import conf
 from astro_paperclip.exceptions import (
+    EncoderError,
     ImageError,
-    IndexMismatchError,
     InvalidQueryError,
     MaxResultsWarning,
     NoResultsWarning,
     UntrainedEncoderWarning,
 )
 from astro_paperclip.images import read_image
-from astro_paperclip.index import open_store
+from astro_paperclip.index import ServerAddress, is_address
 from astro_paperclip.results import PaperclipResult
+from astro_paperclip.searching import SearchedCollection
 
 __all__ = ["PaperclipMast", "PaperclipMastClass"]
-
-_REMEMBERED_VECTORS = 128
-"""Number of query vectors that are kept for a collection."""
 
 
 class PaperclipMastClass(BaseQuery):
@@ -46,7 +41,8 @@ class PaperclipMastClass(BaseQuery):
     Parameters
     ----------
     collection : str or `os.PathLike`, optional
-        Directory of the collection that is searched. Default: ``conf.collection``.
+        The collection that is searched: a directory, or the address of one on a Qdrant server,
+        ``https://HOST:6333/NAME``. Default: ``conf.collection``.
     encoder : str or object, optional
         Name of an encoder, or what `astro_paperclip.encoders.load` gave. It must be the one
         that the collection was indexed with. Default: the one that the collection names.
@@ -123,7 +119,7 @@ class PaperclipMastClass(BaseQuery):
         score_threshold : float, optional
             Smallest cosine similarity of a match, between -1 and 1. Default: no limit.
         collection : str or `os.PathLike`, optional
-            Directory of the collection, instead of the one of this instance.
+            Another collection than the one of this instance.
         get_query_payload : bool, optional
             Return what would be searched, as a `dict`, and search nothing.
 
@@ -201,7 +197,7 @@ class PaperclipMastClass(BaseQuery):
         score_threshold : float, optional
             Smallest cosine similarity of a match, between -1 and 1. Default: no limit.
         collection : str or `os.PathLike`, optional
-            Directory of the collection, instead of the one of this instance.
+            Another collection than the one of this instance.
         get_query_payload : bool, optional
             Return what would be searched, as a `dict`, and search nothing.
 
@@ -252,37 +248,40 @@ class PaperclipMastClass(BaseQuery):
                 f"score_threshold must be a number between -1 and 1, not {score_threshold!r}."
             )
         return {
-            "collection": str(self._path(collection)),
+            "collection": self._location(collection),
             "limit": int(limit),
             "offset": int(offset),
             "score_threshold": None if score_threshold is None else float(score_threshold),
         }
 
-    def _path(self, collection) -> Path:
-        """Return the directory to search: the query's, the instance's, or the configured one."""
+    def _location(self, collection) -> str:
+        """Return what to search: the query's collection, the instance's, or the configured one."""
         for candidate in (collection, self._collection, conf.collection or None):
             if candidate is None:
                 continue
             if not isinstance(candidate, str | os.PathLike) or not os.fspath(candidate):
-                raise InvalidQueryError(f"collection must be a directory, not {candidate!r}.")
-            return Path(candidate).expanduser().absolute()
+                raise InvalidQueryError(
+                    f"collection must be a directory or an address, not {candidate!r}."
+                )
+            if is_address(candidate):
+                return str(ServerAddress.parse(candidate))
+            return str(Path(candidate).expanduser().absolute())
         raise InvalidQueryError(
             "There is no collection to search: give collection='DIRECTORY', or set "
             "astro_paperclip.conf.collection. 'astro-paperclip index' makes a collection of "
             "your images, 'astro-paperclip demo' one to try."
         )
 
-    def _open(self, path: str) -> "_SearchedCollection":
-        if path not in self._searched:
-            self._searched[path] = _SearchedCollection(path, self._load_encoder)
-        return self._searched[path]
+    def _open(self, location: str) -> SearchedCollection:
+        if location not in self._searched:
+            self._searched[location] = SearchedCollection(location, self._load_encoder)
+        return self._searched[location]
 
     def _load_encoder(self, record: Collection) -> Any:
         """Return the encoder given to this instance, or the one that a collection names."""
         if self._encoder is not None and not isinstance(self._encoder, str | os.PathLike):
             return self._encoder
-        own = record.encoder_path if record.encoder_path.is_dir() else record.encoder_name
-        name = os.fspath(self._encoder or own)
+        name = os.fspath(self._encoder or _encoder_name(record))
         if name not in self._encoders:
             # Loading torch takes seconds, which an import of this module must not.
             from astro_paperclip.encoders import load
@@ -313,57 +312,24 @@ class PaperclipMastClass(BaseQuery):
         result = PaperclipResult.from_hits(
             hits[:limit], query=request, index_info=searched.description
         )
-        if "image" in result.colnames:
+        home = searched.folder
+        if home is not None and "image" in result.colnames:
             # Images inside the collection are stored relative to it, so that it can be moved.
-            home = searched.record.path
             result.replace_column("image", [str(home / image) for image in result["image"]])
         return result
 
 
-class _SearchedCollection:
-    """A collection with its store, its encoder and the vectors of recent queries."""
-
-    def __init__(self, path: str, load_encoder: Callable[[Collection], Any]):
-        self.record = Collection.open(path)
-        self.store = open_store(path, mode="r", encoder=self.record.encoder_fingerprint)
-        self._load_encoder = load_encoder
-        self._vectors = OrderedDict()
-
-    @cached_property
-    def encoder(self) -> Any:
-        """The encoder that made the vectors of the collection."""
-        record = self.record
-        encoder = self._load_encoder(record)
-        if encoder.fingerprint != record.encoder_fingerprint:
-            raise IndexMismatchError(
-                f"{record.path} was indexed with the encoder {record.encoder_name!r} "
-                f"({record.encoder_fingerprint[:12]}), not with {encoder.name!r} "
-                f"({encoder.fingerprint[:12]}): vectors of two encoders cannot be compared. "
-                "Search with the first, or index another directory with the second."
+def _encoder_name(record: Collection) -> str | Path:
+    """Return what to load to search a collection: its own encoder, or one by its name."""
+    if record.is_on_server:
+        if record.encoder_name == OWN_ENCODER:
+            raise EncoderError(
+                f"{record.path} was made with an encoder of its own "
+                f"({record.encoder_fingerprint[:12]}), which a server cannot hold: give "
+                "encoder='FOLDER', the folder 'encoder' of the collection that was copied there."
             )
-        return encoder
-
-    @property
-    def description(self) -> dict:
-        """What was searched, for the provenance of a result."""
-        return {
-            "collection": str(self.record.path),
-            "encoder": self.encoder.name,
-            "fingerprint": self.encoder.fingerprint,
-            "count": self.store.count(),
-        }
-
-    def vector(self, digest: str, encode: Callable[[], np.ndarray]) -> np.ndarray:
-        """Return the vector of a query, encoded only if it is not remembered."""
-        if digest not in self._vectors:
-            self._vectors[digest] = encode()
-            if len(self._vectors) > _REMEMBERED_VECTORS:
-                self._vectors.popitem(last=False)
-        self._vectors.move_to_end(digest)
-        return self._vectors[digest]
-
-    def close(self) -> None:
-        self.store.close()
+        return record.encoder_name
+    return record.encoder_path if record.encoder_path.is_dir() else record.encoder_name
 
 
 def _is_whole(value: Any) -> bool:

@@ -17,6 +17,7 @@ __all__ = [
     "CollectionError",
     "CollectionInterruptedWarning",
     "CollectionLockedError",
+    "CollectionServerError",
     "DiskSpaceError",
     "EncoderError",
     "ImageError",
@@ -67,6 +68,10 @@ class CollectionError(InvalidQueryError):
 
 class CollectionLockedError(CollectionError):
     """A collection that another process holds open for writing."""
+
+
+class CollectionServerError(CollectionError, RemoteServiceError):
+    """A Qdrant server that cannot be reached, that refuses, or that fails again and again."""
 
 
 class IndexMismatchError(CollectionError):

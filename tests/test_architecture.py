@@ -20,18 +20,19 @@ EVERYWHERE = {"cache", "config", "exceptions", "files", "logger"}
 """Rooms that every other room may import."""
 
 ROOMS = {
-    "cli": {"building", "core", "demo", "encoders", "evaluation", "notebook", "simulation"}
-    | {"training", "vocabulary"},
+    "cli": {"building", "core", "demo", "encoders", "evaluation", "index", "notebook"}
+    | {"simulation", "training", "vocabulary"},
     "demo": {"building", "core", "encoders", "evaluation", "notebook", "results", "simulation"}
     | {"training"},
     "building": {"archive", "collection", "encoders", "images", "index", "pairs", "training"},
     "archive": {"columns", "criteria", "images"},
-    "core": {"archive", "collection", "encoders", "images", "index", "results"},
+    "core": {"archive", "collection", "encoders", "images", "index", "results", "searching"},
+    "searching": {"collection", "index"},
     "evaluation": {"encoders", "images", "notebook.tiles", "pairs", "vocabulary"},
     "training": {"captions", "encoders", "evaluation.in_batch", "images", "pairs"},
     "encoders": {"captions", "images"},
     "pairs": {"columns", "images"},
-    "index": {"columns", "criteria"},
+    "index": {"collection", "columns", "criteria"},
     "simulation": {"columns", "images.footprint"},
     "results": {"columns"},
     "notebook": {"images"},

@@ -12,7 +12,14 @@ from astroquery.exceptions import InputWarning
 from astroquery.query import BaseQuery
 from PIL import Image
 
-from astro_paperclip import PaperclipMast, PaperclipMastClass, PaperclipResult, conf, core
+from astro_paperclip import (
+    PaperclipMast,
+    PaperclipMastClass,
+    PaperclipResult,
+    conf,
+    searching,
+)
+from astro_paperclip.collection import Collection
 from astro_paperclip.columns import CONTRACT_COLUMNS
 from astro_paperclip.exceptions import (
     CollectionError,
@@ -105,6 +112,7 @@ def opened(monkeypatch, vectors):
             encoder_name="fake",
             encoder_fingerprint=FakeEncoder.fingerprint,
             encoder_path=Path(path, "encoder"),
+            is_on_server=False,
             views=VIEWS,
         )
 
@@ -114,8 +122,8 @@ def opened(monkeypatch, vectors):
         stores[path] = FakeStore(vectors)
         return stores[path]
 
-    monkeypatch.setattr(core, "Collection", SimpleNamespace(open=open_collection))
-    monkeypatch.setattr(core, "open_store", open_store)
+    monkeypatch.setattr(searching, "Collection", SimpleNamespace(open=open_collection))
+    monkeypatch.setattr(searching, "open_store", open_store)
     return stores
 
 
@@ -137,8 +145,8 @@ def refusing(monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("something was opened")
 
-    monkeypatch.setattr(core, "Collection", SimpleNamespace(open=refuse))
-    monkeypatch.setattr(core, "open_store", refuse)
+    monkeypatch.setattr(searching, "Collection", SimpleNamespace(open=refuse))
+    monkeypatch.setattr(searching, "open_store", refuse)
     return PaperclipMast(collection="/here")
 
 
@@ -337,7 +345,7 @@ def test_repeated_queries_are_encoded_once(paperclip, encoder, picture):
 
 
 def test_only_recent_vectors_are_kept(paperclip, encoder, monkeypatch):
-    monkeypatch.setattr(core, "_REMEMBERED_VECTORS", 2)
+    monkeypatch.setattr(searching, "_REMEMBERED_VECTORS", 2)
     for text in ("a", "b", "a", "c", "a", "b"):
         paperclip.query_text(text, limit=1)
     assert encoder.encoded == ["a", "b", "c", "b"]
@@ -420,7 +428,7 @@ def template(tmp_path_factory, vectors):
     pytest.importorskip("qdrant_edge")
     path = tmp_path_factory.mktemp("core") / "collection"
     record = {"encoder_fingerprint": FakeEncoder.fingerprint, "dimension": DIMENSION}
-    core.Collection.create(path, encoder_name="fake", views=VIEWS, **record)
+    Collection.create(path, encoder_name="fake", views=VIEWS, **record)
     rows = [
         {
             "image": f"previews/{i}.jpg",
@@ -439,7 +447,7 @@ def template(tmp_path_factory, vectors):
         for i in range(N_POINTS)
     ]
     del rows[4]["s_ra"], rows[4]["obsid"]
-    with core.open_store(
+    with searching.open_store(
         path, mode="w", dimension=DIMENSION, encoder=FakeEncoder.fingerprint
     ) as store:
         store.upsert([point_id(row["image"]) for row in rows], vectors, rows)
@@ -500,7 +508,7 @@ class TestStoredCollection:
         paperclip = PaperclipMast(collection=stored, encoder=encoder)
         paperclip.query_text("a galaxy", limit=1)
         paperclip.close()
-        with core.open_store(
+        with searching.open_store(
             stored, mode="w", dimension=DIMENSION, encoder=FakeEncoder.fingerprint
         ) as store:
             store.upsert([point_id("new.jpg")], encoder.encode_texts(["a galaxy"]), [{"ours": 99}])

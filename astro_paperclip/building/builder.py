@@ -10,6 +10,7 @@ from typing import Any
 
 from astro_paperclip.archive import SELECTION_RULES, Mast
 from astro_paperclip.building.ledger import Ledger, fingerprint
+from astro_paperclip.building.paths import local_path
 from astro_paperclip.building.recipe import RECIPES, BuildRecipe
 from astro_paperclip.building.report import BuildReport, StageReport
 from astro_paperclip.building.stages import STAGES, Stage, Work, check
@@ -83,7 +84,7 @@ def build(
         If the archive failed for good; what was complete is kept.
     """
     chosen = _chosen(stages)
-    path = Path(collection).expanduser()
+    path = local_path(collection)
     server = mast.server if isinstance(mast, Mast) else mast
     wanted = _wanted_recipe(path, recipe, {"server": server, **changes})
     mast = mast if isinstance(mast, Mast) else Mast(wanted.server or None)

@@ -5,7 +5,7 @@ from pathlib import Path
 from astro_paperclip.building.ledger import Ledger
 from astro_paperclip.building.stages import STAGES
 from astro_paperclip.collection import Collection
-from astro_paperclip.index import open_store
+from astro_paperclip.index import is_address, open_store
 
 __all__ = ["describe_collection"]
 
@@ -16,7 +16,7 @@ def describe_collection(path: str | Path) -> dict:
     Parameters
     ----------
     path : str or path
-        The collection's directory.
+        The collection's directory, or its address on a server.
 
     Returns
     -------
@@ -29,6 +29,10 @@ def describe_collection(path: str | Path) -> dict:
     CollectionError
         If there is no collection, or it is damaged.
     """
+    if is_address(path):
+        with open_store(path) as store:
+            info = store.info()
+        return _described(Collection.from_content(path, info["collection"]), info)
     home = Collection.open(path)
     if not home.is_indexed:
         entries = Ledger(home.path)
@@ -41,7 +45,10 @@ def describe_collection(path: str | Path) -> dict:
             "modified": home.modified,
         }
     with open_store(home.path) as store:
-        info = store.info()
+        return _described(home, store.info())
+
+
+def _described(home: Collection, info: dict) -> dict:
     return {
         "collection": str(home.path),
         "points": info["count"],

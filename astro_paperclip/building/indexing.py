@@ -10,7 +10,8 @@ import numpy as np
 from astropy.table import Table
 
 from astro_paperclip import encoders
-from astro_paperclip.collection import Collection
+from astro_paperclip.building.paths import local_path
+from astro_paperclip.collection import OWN_ENCODER, Collection
 from astro_paperclip.encoders import Encoder
 from astro_paperclip.encoders.views import check_views
 from astro_paperclip.exceptions import (
@@ -128,7 +129,7 @@ def index_pairs(
     """
     if views is not None:
         check_views(views)
-    path = Path(collection).expanduser()
+    path = local_path(collection)
     table = pairs if isinstance(pairs, Table) else read_pairs(pairs)
     ids = _ids(table, path)
     if not isinstance(encoder, Encoder):
@@ -184,7 +185,7 @@ def _open_or_create(path: Path, encoder: Encoder, views: str | None) -> Collecti
                 "another directory."
             )
         return home
-    own = path / "encoder"
+    own = path / OWN_ENCODER
     if encoder.folder is None or encoder.folder != own.resolve():
         if own.exists():
             raise CollectionError(
@@ -196,7 +197,7 @@ def _open_or_create(path: Path, encoder: Encoder, views: str | None) -> Collecti
             with written_whole_folder(own) as copied:
                 encoders.write(encoder, copied)
     made = {
-        "encoder_name": "encoder" if encoder.folder is not None else encoder.name,
+        "encoder_name": OWN_ENCODER if encoder.folder is not None else encoder.name,
         "encoder_fingerprint": encoder.fingerprint,
         "dimension": encoder.dim,
         "views": views or "whole",

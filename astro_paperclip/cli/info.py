@@ -20,7 +20,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         ),
         examples="  astro-paperclip info my-collection",
     )
-    parser.add_argument("collection", metavar="COLLECTION", help="directory of the collection")
+    parser.add_argument(
+        "collection", metavar="COLLECTION", help="directory or address of the collection"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -19,6 +19,7 @@ from astro_paperclip.cli import (
     describe,
     evaluate,
     index,
+    index_copy,
     info,
     query,
     simulate,
@@ -33,6 +34,9 @@ _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 _OBJECTS_BETWEEN_COLLECTIONS = 200_000
 _EXTRAS = {"matplotlib": "evaluation", "sklearn": "evaluation"}
+
+_VERBS = (demo, simulate, build, train, evaluate, describe, index, index_copy, query, info)
+_TWO_WORDS = {("index", "copy")}
 
 _DESCRIPTION = """\
 Find Hubble observations by what they show.
@@ -76,7 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for verb in (demo, simulate, build, train, evaluate, describe, index, query, info):
+    for verb in _VERBS:
         verb.add_parser(verbs)
     return parser
 
@@ -106,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit status. Wrong usage and ``--help`` raise `SystemExit`, as argparse does.
     """
-    args = build_parser().parse_args(argv)
+    args = build_parser().parse_args(_with_whole_verb(sys.argv[1:] if argv is None else argv))
     try:
         with _warnings_as_lines(args.debug):
             status = args.run(args)
@@ -125,6 +129,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say(f"error: {reason}")
         return _FAILURE
     return status
+
+
+def _with_whole_verb(argv: Sequence[str]) -> list[str]:
+    """Return arguments in which a verb of two words is one of them."""
+    first, others = tuple(argv[:2]), list(argv[2:])
+    return [" ".join(first), *others] if first in _TWO_WORDS else list(argv)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Callable
 
 __all__ = [
+    "add_collection",
     "add_device",
     "add_encoder",
     "add_pairs",
@@ -63,6 +64,15 @@ def add_verb(
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser.set_defaults(run=run, parser=parser, after_interrupt=after_interrupt)
     return parser
+
+
+def add_collection(parser: argparse.ArgumentParser) -> None:
+    """Add ``COLLECTION``, which may lie on a server."""
+    parser.add_argument(
+        "collection",
+        metavar="COLLECTION",
+        help="directory of the collection, or its address https://HOST:6333/NAME on a server",
+    )
 
 
 def add_pairs(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ import errno
 import shutil
 from pathlib import Path
 
-from astro_paperclip.cli.options import add_device, add_verb, positive, whole
+from astro_paperclip.cli.options import add_collection, add_device, add_verb, positive, whole
 from astro_paperclip.files import written_whole
 
 __all__ = ["add_parser", "run"]
@@ -41,7 +41,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
             "  astro-paperclip query my-collection --image preview.jpg"
         ),
     )
-    parser.add_argument("collection", metavar="COLLECTION", help="directory of the collection")
+    add_collection(parser)
     parser.add_argument("text", metavar="TEXT", nargs="?", help="what to look for, in quotes")
     parser.add_argument("--image", metavar="FILE", help="a picture to look for, instead of TEXT")
     parser.add_argument("--limit", metavar="N", type=positive, default=10, help="rows (default 10)")
@@ -56,6 +56,11 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
     parser.add_argument("--gallery", metavar="FILE", help="save a picture of what was found")
+    parser.add_argument(
+        "--encoder",
+        metavar="NAME",
+        help="encoder that the collection was indexed with, where it is not kept with it",
+    )
     add_device(parser)
 
 
@@ -69,7 +74,9 @@ def run(args: argparse.Namespace) -> int:
 
     from astro_paperclip.core import PaperclipMast
 
-    with PaperclipMast(collection=args.collection, device=args.device) as paperclip:
+    with PaperclipMast(
+        collection=args.collection, encoder=args.encoder, device=args.device
+    ) as paperclip:
         search, subject = (
             (paperclip.query_text, args.text)
             if args.image is None

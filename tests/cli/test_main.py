@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 import warnings
@@ -14,7 +15,18 @@ from astro_paperclip.exceptions import (
     SkippedImageWarning,
 )
 
-VERBS = ["demo", "simulate", "build", "train", "evaluate", "describe", "index", "query", "info"]
+VERBS = [
+    "demo",
+    "simulate",
+    "build",
+    "train",
+    "evaluate",
+    "describe",
+    "index",
+    "index copy",
+    "query",
+    "info",
+]
 
 
 @pytest.fixture
@@ -45,7 +57,7 @@ def python(code, **kwargs):
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_of_a_verb_describes_it_with_an_example(verb, capsys):
     with pytest.raises(SystemExit) as end:
-        main([verb, "--help"])
+        main([*verb.split(), "--help"])
     assert end.value.code == 0
     shown = capsys.readouterr().out
     assert shown.startswith(f"usage: astro-paperclip {verb}")
@@ -57,7 +69,7 @@ def test_help_lists_all_verbs(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     listed = capsys.readouterr().out.partition("verbs:")[2]
-    assert [line.split()[0] for line in listed.splitlines()[2 : 2 + len(VERBS)]] == VERBS
+    assert re.findall(r"^    (\w+(?: \w+)?)(?=  |$)", listed, re.MULTILINE) == VERBS
 
 
 def test_version(capsys):

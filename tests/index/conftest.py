@@ -5,15 +5,23 @@ import os
 import shutil
 import subprocess
 import sys
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from qdrant_client import QdrantClient
 
 from astro_paperclip.index import open_store, point_id
 
 DIMENSION = 16
+
+REAL_SERVER = "ASTRO_PAPERCLIP_QDRANT_URL"
+"""Environment variable with the address of a Qdrant server, for tests with a real one."""
+
+ENGINES = ["embedded", "loopback"] + ["real server"] * (REAL_SERVER in os.environ)
+"""With what every statement about stores is tested."""
 
 
 @dataclass
@@ -59,6 +67,19 @@ def make_points(count, seed=0, dimension=DIMENSION):
     return Points([point_id(f"{seed}-{row}.jpg") for row in range(count)], vectors, payloads)
 
 
+def assert_holds(store, points):
+    """Assert that a store has these points, and these alone, and finds them by their vectors."""
+    assert store.count() == len(points.ids)
+    records = {record.id: record for record in store.scroll(with_vectors=True)}
+    for id_, vector, payload in zip(points.ids, points.vectors, points.payloads, strict=True):
+        assert records[id_].payload == payload
+        np.testing.assert_allclose(
+            records[id_].vector, vector / np.linalg.norm(vector), atol=1e-6, rtol=0
+        )
+    hits = store.search(points.vectors[0], limit=len(points.ids) + 5)
+    assert [hit.id for hit in hits] == points.ranking(points.vectors[0])[0]
+
+
 @pytest.fixture(scope="session")
 def points():
     """Points of the collection that is only read."""
@@ -90,11 +111,66 @@ def copied(collection, tmp_path):
     return location
 
 
+@pytest.fixture(scope="session")
+def session_loopback(openapi_document):
+    """A Qdrant server for collections that are only read."""
+    from .loopback import LoopbackServer
+
+    with LoopbackServer(openapi_document) as server:
+        yield server
+    assert server.violations == []
+    assert server.own_faults == []
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def kept(request, points):
+    """Where a collection is that is only read, with each engine."""
+    if request.param == "embedded":
+        yield str(request.getfixturevalue("collection"))
+        return
+    if request.param == "loopback":
+        server = request.getfixturevalue("session_loopback").url
+        location = f"{server}/kept"
+    else:
+        location = _new_on_real_server()
+    with open_store(location, mode="w", encoder="abc") as store:
+        store.upsert(points.ids, points.vectors, points.payloads)
+    yield location
+    if request.param == "real server":
+        _remove(location)
+
+
 @pytest.fixture
-def store(collection):
+def store(kept):
     """The open store of the collection that is only read."""
-    with open_store(collection) as opened:
+    with open_store(kept) as opened:
         yield opened
+
+
+@pytest.fixture(params=ENGINES)
+def place(request, tmp_path):
+    """Where a new collection can be made, with each engine."""
+    if request.param == "embedded":
+        yield str(tmp_path / "collection")
+    elif request.param == "loopback":
+        yield f"{request.getfixturevalue('loopback').url}/collection"
+    else:
+        location = _new_on_real_server()
+        yield location
+        _remove(location)
+
+
+def _new_on_real_server():
+    """Return where a collection can be made on a real server."""
+    return f"{os.environ[REAL_SERVER].rstrip('/')}/astro_paperclip_test_{uuid.uuid4().hex}"
+
+
+def _remove(location):
+    server, _, name = location.rpartition("/")
+    with contextlib.closing(
+        QdrantClient(url=server, api_key=os.environ.get("QDRANT_API_KEY"))
+    ) as client:
+        client.delete_collection(name)
 
 
 @pytest.fixture

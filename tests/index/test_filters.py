@@ -130,11 +130,11 @@ def test_criteria_reach_the_engine(store, points):
     assert [record.id for record in store.scroll(where)] == sorted(expected)
 
 
-def test_floats_match_themselves(tmp_path):
+def test_floats_match_themselves(place):
     # The engine's JSON may move the last digit of a float64.
     values = np.random.default_rng(3).random(300) * 360
     ids = [point_id(str(row)) for row in range(300)]
-    with open_store(tmp_path, mode="w") as store:
+    with open_store(place, mode="w") as store:
         store.upsert(ids, np.ones((300, 2)), [{"own": value, "t_min": value} for value in values])
         for id_, value in zip(ids, values.tolist(), strict=True):
             for field in ("own", "t_min"):
@@ -142,17 +142,17 @@ def test_floats_match_themselves(tmp_path):
                 assert [hit.id for hit in store.scroll(Range(field, gte=value, lte=value))] == [id_]
 
 
-def test_large_integers(tmp_path):
+def test_large_integers(place):
     ids = [point_id(str(row)) for row in range(2)]
-    with open_store(tmp_path, mode="w") as store:
+    with open_store(place, mode="w") as store:
         store.upsert(ids, np.ones((2, 2)), [{"n": 2**60}, {"n": 2**60 + 1}])
         assert [hit.id for hit in store.scroll(Match("n", (2**60 + 1,)))] == [ids[1]]
 
 
-def test_unusual_names(tmp_path):
+def test_unusual_names(place):
     fields = ["a.b", "size (pix)", "x[0]", "ünits", "a-b", "with space"]
     rows = [dict.fromkeys(fields, "x"), dict.fromkeys(fields, "y")]
-    with open_store(tmp_path, mode="w") as store:
+    with open_store(place, mode="w") as store:
         store.upsert([point_id("a"), point_id("b")], np.ones((2, 2)), rows)
         for field in fields:
             assert [hit.payload for hit in store.scroll(Match(field, ("y",)))] == rows[1:]
@@ -183,7 +183,7 @@ def sky():
     return np.concatenate(ra), np.concatenate(dec)
 
 
-def test_cones(tmp_path):
+def test_cones(place):
     ra, dec = sky()
     ids = [point_id(str(row)) for row in range(len(ra))]
     payloads = [{"s_ra": a, "s_dec": d} for a, d in zip(ra, dec, strict=True)] + [{}]
@@ -192,7 +192,7 @@ def test_cones(tmp_path):
     centres += [(5, 80), (20, 10)]
     radii = [1 / 3600, 0.1, 1, 5, 10, 30, 80, 100, 179]
     cones = [(*centre, radius) for centre in centres for radius in radii]
-    with open_store(tmp_path, mode="w") as store:
+    with open_store(place, mode="w") as store:
         store.upsert([*ids, point_id("nowhere")], np.ones((len(payloads), 2)), payloads)
         found_in_all = 0
         for centre_ra, centre_dec, radius in cones:

@@ -18,7 +18,8 @@ from astro_paperclip.exceptions import (
 )
 from astro_paperclip.index import locking, open_store, point_id
 from astro_paperclip.index.embedded import EmbeddedStore
-from astro_paperclip.index.embedded.shard import Shard, is_settled
+from astro_paperclip.index.embedded.files import is_settled
+from astro_paperclip.index.embedded.shard import Shard
 
 READER = """
 import sys

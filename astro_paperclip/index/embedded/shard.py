@@ -15,15 +15,14 @@ import qdrant_edge
 
 from astro_paperclip.exceptions import CollectionError
 from astro_paperclip.index.embedded.dialect import EdgeDialect
-from astro_paperclip.index.embedded.manifest import how_to_index
 from astro_paperclip.index.engine import VECTOR
+from astro_paperclip.index.manifest import how_to_index
 from astro_paperclip.index.schema import INDEXED_FIELDS, from_payload
 from astro_paperclip.index.store import Hit, Record
 
-__all__ = ["Shard", "engine_version", "file_sizes", "is_settled"]
+__all__ = ["Shard", "engine_version"]
 
 _SEGMENTS = "segments"
-_JOURNALS = "*_journal.dat"
 _POINTS_PER_PAGE = 1000
 _INDEX_PARAMETERS = {
     "keyword": qdrant_edge.KeywordIndexParams,
@@ -212,25 +211,6 @@ class Shard:
 def engine_version() -> str:
     """Return the version of Qdrant Edge."""
     return metadata.version("qdrant-edge-py")
-
-
-def is_settled(shard: Path) -> bool:
-    """Return whether opening a shard would leave its files as they are.
-
-    A flush leaves journals, which the next opening brings in and removes.
-    """
-    return next((shard / _SEGMENTS).rglob(_JOURNALS), None) is None
-
-
-def file_sizes(folder: Path, shard: Path) -> dict[str, int]:
-    """Return the sizes (bytes) of the data files of a shard, by path within ``folder``."""
-    sizes = {}
-    for path in sorted((shard / _SEGMENTS).rglob("*")):
-        name = path.relative_to(folder)
-        is_passing = path.match(_JOURNALS) or any(part.startswith(".") for part in name.parts)
-        if path.is_file() and path.suffix != ".json" and not is_passing:
-            sizes[name.as_posix()] = path.stat().st_size
-    return sizes
 
 
 def _record(point: Any) -> Record:

@@ -22,21 +22,23 @@ from astro_paperclip.criteria import Filter
 from astro_paperclip.exceptions import (
     CollectionError,
     CollectionInterruptedWarning,
-    IndexMismatchError,
     InvalidQueryError,
 )
 from astro_paperclip.files import written_whole_folder
 from astro_paperclip.index.checks import check_room, checked_points
-from astro_paperclip.index.embedded.manifest import (
-    COMPLETE,
-    INTERRUPTED,
-    WRITING,
-    Manifest,
-    how_to_index,
+from astro_paperclip.index.embedded.files import (
+    ENGINE,
+    check_files,
+    file_sizes,
+    has_manifest,
+    is_settled,
+    read_manifest,
+    write_manifest,
 )
-from astro_paperclip.index.embedded.shard import Shard, engine_version, file_sizes, is_settled
+from astro_paperclip.index.embedded.shard import Shard, engine_version
 from astro_paperclip.index.engine import VECTOR
 from astro_paperclip.index.locking import IndexLock
+from astro_paperclip.index.manifest import COMPLETE, INTERRUPTED, WRITING, Manifest, how_to_index
 from astro_paperclip.index.reading import StoreReader
 
 __all__ = ["EmbeddedStore"]
@@ -106,7 +108,7 @@ class EmbeddedStore(StoreReader):
             raise
 
     def _open_to_read(self) -> None:
-        if not Manifest.is_in(self._folder):
+        if not has_manifest(self._folder):
             raise CollectionError(
                 f"There is no index in {self._folder}. Make one with: "
                 f"{how_to_index(self._location)}"
@@ -118,7 +120,7 @@ class EmbeddedStore(StoreReader):
             self._load()
             self._held.close()
             self._lock(shared=True)
-        self._manifest.check_files(self._folder)
+        check_files(self._manifest, self._folder)
         try:
             shard = Shard.load_shared(self._folder / _SHARD, self._folder, self._dimension)
             self._hold(shard)
@@ -145,7 +147,7 @@ class EmbeddedStore(StoreReader):
         self._lock(shared=False)
         for remains in self._location.glob(f".{_INDEX}-*"):
             shutil.rmtree(remains, ignore_errors=True)
-        if Manifest.is_in(self._folder):
+        if has_manifest(self._folder):
             self._load()
         elif self._folder.exists() and any(self._folder.iterdir()):
             raise CollectionError(
@@ -159,7 +161,7 @@ class EmbeddedStore(StoreReader):
         """Open the shard as its only user, after bringing in what a dead writer left."""
         is_broken_off = self._read_manifest().state == WRITING
         if not is_broken_off:
-            self._manifest.check_files(self._folder)
+            check_files(self._manifest, self._folder)
         self._hold(Shard.load(self._folder / _SHARD, self._folder))
         if is_broken_off:
             self._finish(INTERRUPTED)
@@ -173,6 +175,7 @@ class EmbeddedStore(StoreReader):
             dimension=dimension,
             encoder=self._encoder,
             vector=VECTOR,
+            engine=ENGINE,
             engine_version=engine_version(),
         )
         with written_whole_folder(self._folder) as temporary:
@@ -180,23 +183,12 @@ class EmbeddedStore(StoreReader):
                 shard.flush()
             sizes = file_sizes(temporary, temporary / _SHARD)
             self._manifest = replace(self._manifest, files=sizes)
-            self._manifest.write(temporary)
+            write_manifest(self._manifest, temporary)
         self._hold(Shard.load(self._folder / _SHARD, self._folder))
 
     def _read_manifest(self) -> Manifest:
-        manifest = Manifest.read(self._folder)
-        if self._dimension not in (None, manifest.dimension):
-            raise IndexMismatchError(
-                f"The index in {self._folder} has vectors of length {manifest.dimension}, not "
-                f"{self._dimension}. Use the encoder that it was made with, or index into "
-                "another directory."
-            )
-        if self._encoder and manifest.encoder and self._encoder != manifest.encoder:
-            raise IndexMismatchError(
-                f"The index in {self._folder} was made with the encoder of fingerprint "
-                f"{manifest.encoder}, not {self._encoder}: vectors of two encoders cannot be "
-                "compared. Use the first, or index into another directory."
-            )
+        manifest = read_manifest(self._folder)
+        manifest.check_vectors_of(self._encoder, self._dimension, self._folder)
         self._manifest = manifest
         self._dimension = manifest.dimension
         return manifest
@@ -334,7 +326,7 @@ class EmbeddedStore(StoreReader):
         self._has_written = True
         if self._manifest.state != WRITING:
             self._manifest = replace(self._manifest, state=WRITING)
-            self._manifest.write(self._folder)
+            write_manifest(self._manifest, self._folder)
 
     def _finish(self, state: str) -> None:
         self._engine.flush()
@@ -345,7 +337,7 @@ class EmbeddedStore(StoreReader):
             count=self.count(),
             files=file_sizes(self._folder, self._folder / _SHARD),
         )
-        self._manifest.write(self._folder)
+        write_manifest(self._manifest, self._folder)
 
     def _settle(self) -> None:
         """Open the shard once more, so that readers find nothing left to bring in."""

@@ -1,0 +1,213 @@
+"""Copy the index of a collection: from a directory to a server, back, or to another directory."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from astro_paperclip.collection import OWN_ENCODER, Collection
+from astro_paperclip.exceptions import CollectionError, IndexMismatchError, InvalidQueryError
+from astro_paperclip.files import written_whole_folder
+from astro_paperclip.index.address import ServerAddress, is_address
+from astro_paperclip.index.opening import open_store
+from astro_paperclip.index.store import Record, Store
+
+__all__ = ["CopyReport", "copy_collection"]
+
+_POINTS_PER_PAGE = 1024
+_LARGEST_DIFFERENCE = 1e-6
+"""How far [1] components of unit vectors may be apart: float32, normalised once more."""
+
+
+@dataclass(frozen=True)
+class CopyReport:
+    """What a copy did.
+
+    Parameters
+    ----------
+    source, target : str
+        From where, and to where.
+    n_points : int
+        Points of the source, and of the target now.
+    n_copied : int
+        Points that were copied.
+    n_present : int
+        Points that the target had already.
+    n_compared : int
+        Points, drawn by chance, whose vector and payload were found equal.
+    """
+
+    source: str
+    target: str
+    n_points: int
+    n_copied: int
+    n_present: int
+    n_compared: int
+
+    def summary(self) -> str:
+        """Return what was done, in one line."""
+        return (
+            f"{self.source} -> {self.target}: {self.n_copied} points copied, {self.n_present} "
+            f"already there; both hold {self.n_points}, and {self.n_compared} drawn by chance are "
+            "equal."
+        )
+
+
+def copy_collection(
+    source: str | os.PathLike,
+    target: str | os.PathLike,
+    *,
+    n_compared: int = 1000,
+    seed: int | None = None,
+    progress: bool = True,
+) -> CopyReport:
+    """Copy the points of a collection, and what is recorded of it, to another place.
+
+    Points that the target has already are left alone, so that an interrupted copy goes on where
+    it stopped. Pictures are not copied, nor is anything else that building a collection made;
+    the collection's own encoder goes along from directory to directory, as a server holds none.
+
+    Parameters
+    ----------
+    source, target : str or path-like
+        Directories, or addresses of collections on a Qdrant server.
+    n_compared : int, optional
+        Number of points that are compared in the end.
+    seed : int, optional
+        Which ones. By default others each time.
+    progress : bool, optional
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    CopyReport
+
+    Raises
+    ------
+    CollectionError
+        If there is no collection to copy, the target is one of another encoder, or the two differ
+        in the end.
+    CollectionServerError
+        If a server cannot be reached.
+    """
+    source, target = _location(source), _location(target)
+    if source == target:
+        raise InvalidQueryError(f"{source} cannot be copied to itself: give another target.")
+    with open_store(source) as origin:
+        record = _record(source, origin)
+        with _opened_target(target, record, origin.info()) as copy:
+            n_points = origin.count()
+            rng = np.random.default_rng(seed)
+            drawn = set(rng.choice(n_points, min(n_compared, n_points), replace=False).tolist())
+            n_copied, ids = _add_missing(origin, copy, drawn, progress)
+            _check_counts(origin, copy, source, target)
+            _check_equal(origin, copy, ids, f"{source} and {target}")
+    return CopyReport(source, target, n_points, n_copied, n_points - n_copied, len(ids))
+
+
+def _location(place: str | os.PathLike) -> str:
+    if is_address(place):
+        return str(ServerAddress.parse(place))
+    return str(Path(place).expanduser().absolute())
+
+
+def _record(location: str, store: Store) -> Collection:
+    if is_address(location):
+        return Collection.from_content(location, store.info()["collection"])
+    return Collection.open(location)
+
+
+def _opened_target(target: str, record: Collection, info: dict[str, Any]) -> Store:
+    """Open the index to copy to, after making it where it is missing."""
+    expected = {"dimension": info["dimension"], "encoder": record.encoder_fingerprint}
+    if is_address(target):
+        store = open_store(target, mode="w", **expected)
+        if not store.info()["collection"]:
+            store.describe(record.content)
+        return store
+    home = Path(target)
+    if Collection.exists(home):
+        theirs = Collection.open(home).encoder_fingerprint
+        if theirs not in ("", record.encoder_fingerprint):
+            raise IndexMismatchError(
+                f"{target} is a collection of another encoder ({theirs[:12]}) than "
+                f"{record.path} ({record.encoder_fingerprint[:12]}): choose another directory."
+            )
+    else:
+        _copy_encoder(record, home)
+        Collection.create(
+            home,
+            encoder_name=record.encoder_name,
+            encoder_fingerprint=record.encoder_fingerprint,
+            dimension=record.dimension,
+            views=record.views,
+            title=record.title,
+        )
+    return open_store(home, mode="w", **expected)
+
+
+def _copy_encoder(record: Collection, home: Path) -> None:
+    if record.is_on_server or not record.encoder_path.is_dir():
+        return
+    with written_whole_folder(home / OWN_ENCODER) as temporary:
+        shutil.copytree(record.encoder_path, temporary, dirs_exist_ok=True)
+
+
+def _add_missing(
+    origin: Store, copy: Store, drawn: set[int], progress: bool
+) -> tuple[int, list[str]]:
+    """Copy what the target lacks; return how many that were, and the ids of points by number."""
+    n_seen, n_copied, ids = 0, 0, []
+    with tqdm(total=origin.count(), unit="points", disable=not progress) as bar:
+        for page in _pages(origin):
+            missing = set(copy.missing([record.id for record in page]))
+            lacking = [record for record in page if record.id in missing]
+            if lacking:
+                copy.upsert(
+                    [record.id for record in lacking],
+                    np.stack([record.vector for record in lacking]),
+                    [record.payload for record in lacking],
+                )
+            ids += [record.id for row, record in enumerate(page, n_seen) if row in drawn]
+            n_seen += len(page)
+            n_copied += len(lacking)
+            bar.update(len(page))
+    return n_copied, ids
+
+
+def _pages(store: Store) -> Iterator[list[Record]]:
+    records = store.scroll(with_vectors=True)
+    while page := list(islice(records, _POINTS_PER_PAGE)):
+        yield page
+
+
+def _check_counts(origin: Store, copy: Store, source: str, target: str) -> None:
+    here, there = origin.count(), copy.count()
+    if here != there:
+        raise CollectionError(
+            f"{source} has {here} points, and {target} has {there}: it holds points of something "
+            "else. Copy to another place."
+        )
+
+
+def _check_equal(origin: Store, copy: Store, ids: list[str], both: str) -> None:
+    for start in range(0, len(ids), _POINTS_PER_PAGE):
+        page = ids[start : start + _POINTS_PER_PAGE]
+        ours, theirs = (store.retrieve(page, with_vectors=True) for store in (origin, copy))
+        for one, other in zip(ours, theirs, strict=True):
+            if one.id != other.id or one.payload != other.payload:
+                what = "payload"
+            elif np.abs(one.vector - other.vector).max() > _LARGEST_DIFFERENCE:
+                what = "vector"
+            else:
+                continue
+            raise CollectionError(
+                f"The point {one.id} has another {what} in one of {both}: it was indexed again "
+                "since. Remove the copy, then copy again."
+            )

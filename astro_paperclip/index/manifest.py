@@ -1,0 +1,117 @@
+"""The index's own record of what it holds, against which it is checked when it is opened."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from astro_paperclip.exceptions import CollectionError, IndexMismatchError
+from astro_paperclip.index.schema import SCHEMA_VERSION
+
+__all__ = ["COMPLETE", "INTERRUPTED", "WRITING", "Manifest", "how_to_index"]
+
+COMPLETE = "complete"
+WRITING = "writing"
+INTERRUPTED = "interrupted"
+"""Writing was broken off; everything that had been stored was brought in order since."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What an index holds.
+
+    Attributes
+    ----------
+    dimension : int
+        Length of a vector.
+    encoder : str or None
+        Fingerprint of the encoder that made the vectors.
+    vector : str
+        Name of the vector that is searched.
+    engine, engine_version : str
+        What wrote the index.
+    count : int
+        Number of points at the last flush.
+    state : {"complete", "writing", "interrupted"}
+        Whether the last change was finished.
+    files : dict
+        Sizes (bytes) of the engine's files at the last flush, by path in the index's folder;
+        empty for an index on a server.
+    schema_version : int
+        Version of the payload's form.
+    collection : dict
+        What ``collection.toml`` says, for an index that lies on a server, without one.
+    """
+
+    dimension: int
+    encoder: str | None
+    vector: str
+    engine: str
+    engine_version: str
+    count: int = 0
+    state: str = COMPLETE
+    files: dict[str, int] = field(default_factory=dict)
+    schema_version: int = SCHEMA_VERSION
+    collection: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_content(cls, content: Any, engine: str, where: str, remedy: str) -> "Manifest":
+        """Return a manifest that was stored as a dictionary.
+
+        Parameters
+        ----------
+        content : dict
+            What `as_content` gave.
+        engine : str
+            The engine that it must be of.
+        where : str
+            Where it was found, for messages.
+        remedy : str
+            What else can be done than to update this package, for messages.
+
+        Raises
+        ------
+        CollectionError
+            If it is no manifest, or one of another version or engine.
+        """
+        try:
+            manifest = cls(**content)
+        except TypeError as error:
+            raise CollectionError(
+                f"{where} is damaged or of another version ({error}). Update astro_paperclip, or "
+                f"{remedy}"
+            ) from error
+        if (manifest.engine, manifest.schema_version) != (engine, SCHEMA_VERSION):
+            raise CollectionError(
+                f"{where} describes an index of {manifest.engine}, version "
+                f"{manifest.schema_version}; this astro_paperclip reads {engine}, version "
+                f"{SCHEMA_VERSION}. Update it, or {remedy}"
+            )
+        return manifest
+
+    def as_content(self) -> dict[str, Any]:
+        """Return the manifest as a dictionary that JSON can hold."""
+        return asdict(self)
+
+    def check_vectors_of(self, encoder: str | None, dimension: int | None, where: str) -> None:
+        """Check that the vectors can be compared with those of an encoder.
+
+        Raises
+        ------
+        IndexMismatchError
+            If they have another length, or come from another encoder.
+        """
+        if dimension not in (None, self.dimension):
+            raise IndexMismatchError(
+                f"The index in {where} has vectors of length {self.dimension}, not {dimension}. "
+                "Use the encoder that it was made with, or index into another collection."
+            )
+        if encoder and self.encoder and encoder != self.encoder:
+            raise IndexMismatchError(
+                f"The index in {where} was made with the encoder of fingerprint {self.encoder}, "
+                f"not {encoder}: vectors of two encoders cannot be compared. Use the first, or "
+                "index into another collection."
+            )
+
+
+def how_to_index(collection: Any) -> str:
+    """Return the command that fills a collection's index."""
+    return f"astro-paperclip index {collection} --pairs FILE --encoder NAME"

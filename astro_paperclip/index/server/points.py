@@ -1,0 +1,125 @@
+"""Points on a Qdrant server."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from qdrant_client import models
+
+from astro_paperclip.index.engine import VECTOR
+from astro_paperclip.index.schema import from_payload
+from astro_paperclip.index.server.connection import Connection
+from astro_paperclip.index.server.dialect import ServerDialect
+from astro_paperclip.index.store import Hit, Record
+
+__all__ = ["ServerPoints"]
+
+_POINTS_PER_PAGE = 500
+_POINTS_PER_UPSERT = 256
+_STREAMS = 4
+"""Qdrant's guide to bulk upload advises batches of 64 to 256 points in 2 to 4 streams."""
+
+
+class ServerPoints:
+    """The points of a collection: an `~astro_paperclip.index.engine.Engine` over the network.
+
+    Parameters
+    ----------
+    connection : Connection
+        How the server is called.
+    collection : str
+        Name of the collection there.
+    """
+
+    dialect = ServerDialect()
+
+    def __init__(self, connection: Connection, collection: str):
+        self._connection = connection
+        self._collection = collection
+
+    def nearest(self, vector: np.ndarray, where: models.Filter | None, limit: int) -> list[Hit]:
+        """Return the points that are most similar to a vector, by falling score."""
+        answer = self._call(
+            "query_points",
+            query=vector.tolist(),
+            using=VECTOR,
+            query_filter=where,
+            limit=limit,
+            search_params=models.SearchParams(exact=True),
+            with_payload=True,
+        )
+        return [
+            Hit(str(point.id), point.score, from_payload(point.payload)) for point in answer.points
+        ]
+
+    def retrieve(self, ids: Sequence[str], payload: bool, vectors: bool) -> Iterator[Record]:
+        """Iterate over the points with these ids, in any order."""
+        for start in range(0, len(ids), _POINTS_PER_PAGE):
+            page = list(ids[start : start + _POINTS_PER_PAGE])
+            yield from map(
+                _record,
+                self._call(
+                    "retrieve", ids=page, with_payload=payload, with_vectors=_names(vectors)
+                ),
+            )
+
+    def scroll(
+        self, where: models.Filter | None, payload: bool | list[str], vectors: bool
+    ) -> Iterator[Record]:
+        """Iterate over the points that fit, ordered by id, a page at a time."""
+        offset = None
+        while True:
+            points, offset = self._call(
+                "scroll",
+                scroll_filter=where,
+                offset=offset,
+                limit=_POINTS_PER_PAGE,
+                with_payload=payload,
+                with_vectors=_names(vectors),
+            )
+            yield from map(_record, points)
+            if offset is None:
+                return
+
+    def count(self, where: models.Filter | None) -> int:
+        """Return the number of points that fit."""
+        return self._call("count", count_filter=where, exact=True).count
+
+    def facet(self, field: str, limit: int) -> dict[str, int]:
+        """Return how many points have each value of an indexed text field."""
+        answer = self._call("facet", key=field, limit=limit, exact=True)
+        return {hit.value: hit.count for hit in answer.hits}
+
+    def upsert(self, ids: Sequence[str], vectors: np.ndarray, payloads: Sequence[dict]) -> None:
+        """Store points; each batch is acknowledged by the server before this returns."""
+        points = [
+            models.PointStruct(id=point, vector={VECTOR: vector}, payload=payload)
+            for point, vector, payload in zip(ids, vectors.tolist(), payloads, strict=True)
+        ]
+        batches = [
+            points[start : start + _POINTS_PER_UPSERT]
+            for start in range(0, len(points), _POINTS_PER_UPSERT)
+        ]
+        with ThreadPoolExecutor(_STREAMS) as pool:
+            for _ in pool.map(lambda batch: self._call("upsert", points=batch, wait=True), batches):
+                continue
+
+    def delete(self, where: models.Filter) -> None:
+        """Remove the points that fit."""
+        selected = models.FilterSelector(filter=where)
+        self._call("delete", points_selector=selected, wait=True)
+
+    def _call(self, method: str, **options: Any) -> Any:
+        return self._connection.call(method, self._collection, **options)
+
+
+def _names(vectors: bool) -> list[str] | bool:
+    return [VECTOR] if vectors else False
+
+
+def _record(point: models.Record) -> Record:
+    vector = None
+    if point.vector is not None:
+        vector = np.array(point.vector[VECTOR], dtype=np.float32)
+    return Record(str(point.id), from_payload(point.payload), vector)

@@ -1,0 +1,313 @@
+"""The store on a Qdrant server: any number of readers and writers, on any number of machines."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from qdrant_client import models
+
+from astro_paperclip.criteria import Filter
+from astro_paperclip.exceptions import (
+    CollectionError,
+    CollectionInterruptedWarning,
+    CollectionServerError,
+    InvalidQueryError,
+)
+from astro_paperclip.index.address import ServerAddress
+from astro_paperclip.index.checks import checked_points
+from astro_paperclip.index.engine import VECTOR
+from astro_paperclip.index.manifest import COMPLETE, INTERRUPTED, WRITING, Manifest
+from astro_paperclip.index.reading import StoreReader
+from astro_paperclip.index.schema import INDEXED_FIELDS
+from astro_paperclip.index.server.connection import Connection
+from astro_paperclip.index.server.points import ServerPoints
+
+__all__ = ["ENGINE", "OLDEST_SERVER", "ServerStore"]
+
+ENGINE = "qdrant"
+"""Name of the engine in manifests."""
+
+OLDEST_SERVER = (1, 16)
+"""The first version whose collections have metadata, in which the manifest is kept."""
+
+_METADATA = "astro_paperclip"
+_INDEX_PARAMETERS = {
+    "keyword": models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD),
+    "float": models.FloatIndexParams(type=models.FloatIndexType.FLOAT),
+    "geo": models.GeoIndexParams(type=models.GeoIndexType.GEO),
+}
+
+
+class ServerStore(StoreReader):
+    """A `~astro_paperclip.index.Store` in a collection of a Qdrant server.
+
+    Parameters
+    ----------
+    location : str
+        Address of the collection, ``https://HOST:6333/NAME``.
+    mode : {"r", "w"}
+        Whether to search or to change the index. ``"w"`` makes a collection where there is none.
+    dimension : int, optional
+        Length of a vector. By default that of the index, or of the first vectors stored.
+    encoder : str, optional
+        Fingerprint of the encoder: recorded in a new index, compared with that of another.
+
+    Raises
+    ------
+    CollectionError
+        If there is no such collection to read, or it is none of this package's.
+    CollectionServerError
+        If the server cannot be reached, refuses, or is too old.
+    IndexMismatchError
+        If the index has vectors of another length or encoder.
+
+    Notes
+    -----
+    Stored points are on the server's disk from the moment that `upsert` returns. Several
+    writers do not harm each other, because a point's id follows from its picture.
+    """
+
+    def __init__(
+        self,
+        location: str,
+        mode: str = "r",
+        dimension: int | None = None,
+        encoder: str | None = None,
+    ):
+        if mode not in ("r", "w"):
+            raise InvalidQueryError(f"mode is 'r' or 'w', not {mode!r}.")
+        self._location = ServerAddress.parse(location)
+        self._mode = mode
+        self._dimension = dimension
+        self._encoder = encoder
+        self._manifest = None
+        self._has_written = False
+        self._connection = Connection(self._location)
+        try:
+            self._open()
+        except BaseException:
+            self._release()
+            raise
+
+    def _open(self) -> None:
+        name = self._location.collection
+        self._server_version = _checked_version(self._connection, self._location)
+        if self._connection.call("collection_exists", name):
+            self._adopt()
+        elif self._mode == "r":
+            raise CollectionError(
+                f"There is no collection {name!r} on the server {self._location.url}. Make one "
+                f"with: astro-paperclip index copy DIRECTORY {self._location}"
+            )
+        elif self._dimension is not None:
+            self._create()
+
+    def _adopt(self) -> None:
+        """Take up what is on the server."""
+        name = self._location.collection
+        found = self._connection.call("get_collection", name)
+        self._manifest = self._manifest_in(found)
+        self._manifest.check_vectors_of(self._encoder, self._dimension, str(self._location))
+        self._dimension = self._manifest.dimension
+        self._engine = ServerPoints(self._connection, name)
+        if self._mode == "r":
+            self._check_contents()
+            return
+        for field in INDEXED_FIELDS.keys() - found.payload_schema.keys():
+            parameters = _INDEX_PARAMETERS[INDEXED_FIELDS[field]]
+            self._connection.call("create_payload_index", name, field, parameters, wait=True)
+
+    def _manifest_in(self, found: models.CollectionInfo) -> Manifest:
+        remedy = f"choose another name than {self._location.collection!r}."
+        content = (found.config.metadata or {}).get(_METADATA)
+        if content is None:
+            raise CollectionError(
+                f"{self._location} was not made by astro_paperclip: it has no record of what is "
+                f"in it. To make one, {remedy}"
+            )
+        return Manifest.from_content(content, ENGINE, str(self._location), remedy)
+
+    def _check_contents(self) -> None:
+        """Check that the points are there which were when writing was last finished."""
+        if self._manifest.state != COMPLETE:
+            warnings.warn(
+                f"{self._location} is being written, or writing it was broken off: the points "
+                "stored so far are searched.",
+                CollectionInterruptedWarning,
+                stacklevel=4,
+            )
+        elif (count := self.count()) < self._manifest.count:
+            raise CollectionError(
+                f"{self._location} has {count} of {self._manifest.count} points. If a node of the "
+                "cluster is down, wait for it; else copy the collection there again."
+            )
+
+    def _create(self) -> None:
+        """Make the collection, with the indexes of its payload before its first point."""
+        name = self._location.collection
+        manifest = Manifest(
+            dimension=self._dimension,
+            encoder=self._encoder,
+            vector=VECTOR,
+            engine=ENGINE,
+            engine_version=self._server_version,
+        )
+        parameters = models.VectorParams(size=self._dimension, distance=models.Distance.COSINE)
+        try:
+            self._connection.call(
+                "create_collection",
+                name,
+                vectors_config={VECTOR: parameters},
+                metadata={_METADATA: manifest.as_content()},
+            )
+        except CollectionServerError:
+            # Another writer may have been first, or an answer to this one was lost.
+            if not self._connection.call("collection_exists", name):
+                raise
+        self._adopt()
+
+    def upsert(
+        self, ids: Sequence[str], vectors: np.ndarray, payloads: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Store points; one whose id is there already is replaced as a whole.
+
+        Parameters
+        ----------
+        ids : sequence of str
+            UUIDs, as `~astro_paperclip.index.point_id` makes them.
+        vectors : array_like
+            Shape ``(n, dimension)``; finite, and none of length zero.
+        payloads : sequence of mappings
+            Columns of each point. Missing values (`None`, NaN, masked) are left out.
+
+        Raises
+        ------
+        InvalidQueryError
+            If ids, vectors and payloads do not belong together, or a vector is no direction.
+        CollectionServerError
+            If the server fails; batches that it acknowledged before are stored.
+        """
+        self._check_writable()
+        ids, vectors, payloads = checked_points(ids, vectors, payloads, self._dimension)
+        if not ids:
+            return
+        if self._engine is None:
+            self._dimension = vectors.shape[1]
+            self._create()
+        self._mark_writing()
+        self._engine.upsert(ids, vectors, payloads)
+
+    def delete(self, where: Filter) -> int:
+        """Remove the points that fit, and return how many they were."""
+        self._check_writable()
+        count = self.count(where)
+        if count:
+            self._mark_writing()
+            self._engine.delete(self._translated(where))
+        return count
+
+    def info(self) -> dict[str, Any]:
+        """Return what the store is.
+
+        Returns
+        -------
+        dict
+            ``location``, ``engine``, ``engine_version`` (of the server), ``count``,
+            ``dimension``, ``encoder`` (fingerprint), ``state`` (``"complete"``, ``"writing"``
+            or ``"interrupted"``; ``"empty"`` before anything was stored), ``collection`` (what
+            `describe` recorded).
+        """
+        return {
+            "location": str(self._location),
+            "engine": ENGINE,
+            "engine_version": self._server_version,
+            "count": self.count(),
+            "dimension": self._dimension,
+            "encoder": self._manifest.encoder if self._manifest else self._encoder,
+            "state": self._manifest.state if self._manifest else "empty",
+            "collection": self._manifest.collection if self._manifest else {},
+        }
+
+    def describe(self, collection: Mapping[str, Any]) -> None:
+        """Record what ``collection.toml`` says of a collection in a directory.
+
+        Parameters
+        ----------
+        collection : mapping
+            The content of a `~astro_paperclip.collection.Collection`.
+        """
+        self._check_writable()
+        if self._engine is None:
+            raise InvalidQueryError(
+                f"{self._location} does not exist yet: open it with the dimension of its vectors."
+            )
+        self._write_manifest(collection=dict(collection))
+
+    def flush(self) -> None:
+        """Mark the index as complete; its points are durable already."""
+        self._check_writable()
+        if self._engine is not None:
+            self._write_manifest(state=COMPLETE, count=self.count())
+
+    def close(self) -> None:
+        """Mark what was written as complete and let go of the server; again: nothing."""
+        if not self._is_open:
+            return
+        try:
+            if self._has_written:
+                self.flush()
+        finally:
+            self._release()
+
+    def __enter__(self) -> "ServerStore":
+        return self
+
+    def __exit__(self, kind: type | None, error: object, trace: object) -> None:
+        if kind is not None and self._is_open:
+            if self._has_written:
+                # The error that ended the block is the one to report.
+                with suppress(CollectionServerError):
+                    self._write_manifest(state=INTERRUPTED, count=self.count())
+            self._release()
+        self.close()
+
+    def _mark_writing(self) -> None:
+        self._has_written = True
+        if self._manifest.state != WRITING:
+            self._write_manifest(state=WRITING)
+
+    def _write_manifest(self, **changes: Any) -> None:
+        self._manifest = replace(self._manifest, **changes)
+        self._connection.call(
+            "update_collection",
+            self._location.collection,
+            metadata={_METADATA: self._manifest.as_content()},
+        )
+
+    def _check_writable(self) -> None:
+        self._check_open()
+        if self._mode != "w":
+            raise CollectionError(
+                f"{self._location} was opened for reading: open it with mode='w'."
+            )
+
+    def _release(self) -> None:
+        self._is_open = False
+        self._engine = None
+        self._connection.close()
+
+
+def _checked_version(connection: Connection, address: ServerAddress) -> str:
+    """Return the server's version, or raise if it cannot keep a manifest."""
+    version = connection.server_version
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if numbers < OLDEST_SERVER:
+        oldest = ".".join(map(str, OLDEST_SERVER))
+        raise CollectionServerError(
+            f"The Qdrant server {address.url} is version {version}: it takes {oldest} or newer to "
+            "keep a record of what a collection holds."
+        )
+    return version

@@ -1,0 +1,104 @@
+"""A collection as a query needs it: its index, its encoder, and the vectors of recent queries."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from astro_paperclip.collection import Collection
+from astro_paperclip.exceptions import CollectionError, IndexMismatchError
+from astro_paperclip.index import is_address, open_store
+
+__all__ = ["SearchedCollection"]
+
+_REMEMBERED_VECTORS = 128
+"""Number of query vectors that are kept for a collection."""
+
+
+class SearchedCollection:
+    """A collection that is open for queries.
+
+    Parameters
+    ----------
+    location : str
+        The collection's directory, or its address on a server.
+    load_encoder : callable
+        Takes the `~astro_paperclip.collection.Collection` and returns its encoder; called when
+        the first vector is needed.
+
+    Attributes
+    ----------
+    record : `~astro_paperclip.collection.Collection`
+        What is recorded of the collection.
+    store : `~astro_paperclip.index.Store`
+        Its index.
+
+    Raises
+    ------
+    CollectionError
+        If there is no collection, or it cannot be searched.
+    """
+
+    def __init__(self, location: str, load_encoder: Callable[[Collection], Any]):
+        self._load_encoder = load_encoder
+        self._vectors = OrderedDict()
+        if is_address(location):
+            self.store = open_store(location)
+            self.record = _record_on_server(location, self.store.info()["collection"])
+        else:
+            self.record = Collection.open(location)
+            self.store = open_store(location, encoder=self.record.encoder_fingerprint)
+
+    @cached_property
+    def encoder(self) -> Any:
+        """The encoder that made the vectors of the collection."""
+        record = self.record
+        encoder = self._load_encoder(record)
+        if encoder.fingerprint != record.encoder_fingerprint:
+            raise IndexMismatchError(
+                f"{record.path} was indexed with the encoder {record.encoder_name!r} "
+                f"({record.encoder_fingerprint[:12]}), not with {encoder.name!r} "
+                f"({encoder.fingerprint[:12]}): vectors of two encoders cannot be compared. "
+                "Search with the first, or index another directory with the second."
+            )
+        return encoder
+
+    @property
+    def description(self) -> dict:
+        """What was searched, for the provenance of a result."""
+        return {
+            "collection": str(self.record.path),
+            "encoder": self.encoder.name,
+            "fingerprint": self.encoder.fingerprint,
+            "count": self.store.count(),
+        }
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the collection's pictures lie; `None` for one on a server."""
+        return None if self.record.is_on_server else self.record.path
+
+    def vector(self, digest: str, encode: Callable[[], np.ndarray]) -> np.ndarray:
+        """Return the vector of a query, encoded only if it is not remembered."""
+        if digest not in self._vectors:
+            self._vectors[digest] = encode()
+            if len(self._vectors) > _REMEMBERED_VECTORS:
+                self._vectors.popitem(last=False)
+        self._vectors.move_to_end(digest)
+        return self._vectors[digest]
+
+    def close(self) -> None:
+        """Let go of the index; doing so again does nothing."""
+        self.store.close()
+
+
+def _record_on_server(location: str, content: dict) -> Collection:
+    if not content:
+        raise CollectionError(
+            f"{location} does not say which encoder made its vectors, so that nothing can be asked "
+            f"in words. Copy the collection there: astro-paperclip index copy DIRECTORY {location}"
+        )
+    return Collection.from_content(location, content)
