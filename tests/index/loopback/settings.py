@@ -8,6 +8,8 @@ from typing import Any
 
 import qdrant_edge as edge
 
+from .errors import ServerError
+
 __all__ = ["Settings"]
 
 _HNSW = {"m": 16, "ef_construct": 100, "full_scan_threshold": 10000} | {
@@ -83,6 +85,7 @@ class Settings:
         bool
             Whether a server would now build its indexes anew.
         """
+        self._check_names(data)
         config, data = self._config, deepcopy(data)
         config["params"] = _merged(config["params"], data.get("params"))
         for name, told in [
@@ -98,11 +101,19 @@ class Settings:
         for name, changes in (data.get("vectors") or {}).items():
             self._update_vector(name, changes)
         if data.get("sparse_vectors"):
-            known = config["params"].setdefault("sparse_vectors", {})
+            known = config["params"]["sparse_vectors"]
             for name, changes in data["sparse_vectors"].items():
-                known[name] = _merged(known.get(name) or {}, changes)
+                known[name] = _merged(known[name], changes)
         rebuilding = ("hnsw_config", "optimizers_config", "quantization_config", "vectors")
         return any(data.get(name) is not None for name in rebuilding)
+
+    def _check_names(self, data: dict) -> None:
+        for kind, known in [
+            ("vectors", self.vectors),
+            ("sparse_vectors", self._config["params"].get("sparse_vectors") or {}),
+        ]:
+            for name in (data.get(kind) or {}).keys() - known.keys():
+                raise ServerError(400, f"Wrong input: Not existing vector name error: {name}")
 
     def _update_vector(self, name: str, changes: dict) -> None:
         vector = self.vectors[name]

@@ -5,8 +5,11 @@ import threading
 import httpx
 import numpy as np
 import pytest
+import qdrant_edge
 from qdrant_client import models
 from qdrant_client.http.exceptions import UnexpectedResponse
+
+from . import LoopbackServer, filters
 
 NAME = "observations"
 COUNT = 60
@@ -119,8 +122,6 @@ def test_settings_are_remembered(loopback):
 
 
 def test_settings_change(openapi_document):
-    from . import LoopbackServer
-
     with LoopbackServer(openapi_document, yellow_answers=2) as server:
         client = server.client()
         make_collection(
@@ -154,11 +155,12 @@ def test_settings_change(openapi_document):
 def test_a_vector_without_a_name(loopback):
     client = loopback.client()
     client.create_collection(NAME, models.VectorParams(size=2, distance=models.Distance.DOT))
-    batch = models.Batch(ids=[1, 2], vectors=[[1, 0], [0, 2]], payloads=[{"a": 1}, {}])
+    name = "0b5c3a2e-7c1d-5d4e-8f00-1234567890ab"
+    batch = models.Batch(ids=[1, name], vectors=[[1, 0], [0, 2]], payloads=[{"a": 1}, {}])
     client.upsert(NAME, batch)
     answer = client.query_points(NAME, [0.0, 1.0], with_vectors=True, with_payload=True).points
     assert [(hit.id, hit.score, hit.vector, hit.payload) for hit in answer] == [
-        (2, 2.0, [0.0, 2.0], {}),
+        (name, 2.0, [0.0, 2.0], {}),
         (1, 0.0, [1.0, 0.0], {"a": 1}),
     ]
 
@@ -212,6 +214,22 @@ def test_writes(client, loopback):
     assert [request.query for request in loopback.requests[-3:]] == ["wait=true", "wait=true", ""]
 
 
+def test_bulk_upload(client, loopback):
+    client.upload_points(NAME, points(range(COUNT)), batch_size=16)
+    assert client.count(NAME).count == COUNT
+    assert sum(request.path.endswith("/points") for request in loopback.requests) == 4
+
+
+def test_changes_of_what_is_not_there(client):
+    with pytest.raises(UnexpectedResponse, match="No point with id 99 found") as caught:
+        client.set_payload(NAME, {"a": 1}, points=[99])
+    assert caught.value.status_code == 404
+    client.delete(NAME, [99])
+    with pytest.raises(UnexpectedResponse, match="Not existing vector name") as caught:
+        client.update_collection(NAME, vectors_config={"other": models.VectorParamsDiff()})
+    assert caught.value.status_code == 400
+
+
 def test_batch_of_writes(client):
     statuses = client.batch_update_points(
         NAME,
@@ -263,6 +281,15 @@ def test_retrieve_and_scroll(filled, shared_loopback):
         (point,) = filled.retrieve(NAME, [2], with_vectors=selection)
         assert (point.vector and set(point.vector)) == names
     assert point.vector["text"] == models.SparseVector(indices=[2], values=[1.0])
+
+
+def test_order(filled, shared_loopback):
+    with pytest.raises(UnexpectedResponse, match="range index"):
+        filled.scroll(NAME, order_by="row")
+    filled.create_payload_index(NAME, "row", models.PayloadSchemaType.INTEGER)
+    order = models.OrderBy(key="row", direction=models.Direction.DESC, start_from=20)
+    page, following = filled.scroll(NAME, order_by=order, limit=3)
+    assert (ids(page), following) == ([20, 19, 18], None)
 
 
 def test_counts(filled):
@@ -366,14 +393,10 @@ def test_what_is_not_served(client):
 
 
 def test_a_panic_of_the_engine(client, loopback, monkeypatch):
-    import qdrant_edge
-
-    from . import filters
-
     client.create_payload_index(NAME, "row", models.PayloadSchemaType.FLOAT)
     client.upsert(NAME, points([1]))
-    monkeypatch.setattr(filters, "_range", lambda data: qdrant_edge.RangeFloat(gte=float("nan")))
-    monkeypatch.setitem(filters._TESTS, "range", filters._range)
+    nothing = qdrant_edge.RangeFloat(gte=float("nan"))
+    monkeypatch.setitem(filters._TESTS, "range", lambda data: nothing)
     where = models.Filter(must=[models.FieldCondition(key="row", range=models.Range(gte=1))])
     with pytest.raises(UnexpectedResponse, match="internal error") as caught:
         client.count(NAME, where)
