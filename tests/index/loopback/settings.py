@@ -142,12 +142,14 @@ class Settings:
     def shard_config(self) -> edge.EdgeConfig:
         """Return the part that decides what a search finds, for the engine.
 
-        The engine searches without a graph until it is told to build one, which nobody does.
+        The engine searches without a graph until it is told to build one, which nobody does. It
+        keeps no log, as no collection outlives the server.
         """
         sparse = self._config["params"].get("sparse_vectors") or {}
         return edge.EdgeConfig(
             vectors={name: _dense(vector) for name, vector in self.vectors.items()},
             sparse_vectors={name: _sparse(vector) for name, vector in sparse.items()},
+            wal_enabled=False,
         )
 
 
