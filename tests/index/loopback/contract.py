@@ -203,6 +203,9 @@ def _strict(schema: dict) -> dict:
     if schema == {"nullable": True}:
         return _NULL
     strict = {keyword: schema[keyword] for keyword in _KEYWORDS if keyword in schema}
+    if strict.get("format") == "date-time":
+        # A server also reads times without a zone, and dates; the engine does as it does.
+        del strict["format"]
     for keyword in ("anyOf", "oneOf", "allOf"):
         if keyword in strict:
             strict[keyword] = [_strict(one) for one in strict[keyword]]
