@@ -3,6 +3,7 @@
 import pytest
 
 from . import LoopbackServer
+from .samples import make_collection
 
 
 @pytest.fixture(scope="module")
@@ -12,3 +13,11 @@ def shared_loopback(openapi_document):
         yield server
         assert server.violations == []
         assert server.own_faults == []
+
+
+@pytest.fixture
+def client(loopback):
+    """A client of a server with an empty collection."""
+    client = loopback.client()
+    make_collection(client)
+    return client

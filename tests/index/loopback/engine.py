@@ -16,9 +16,9 @@ from .conversion import (
     points_from,
     vector_from,
 )
-from .errors import ServerError, engine_errors, not_found, not_served
+from .errors import ServerError, engine_errors, not_found
 from .filters import filter_from
-from .queries import query_request
+from .queries import order_from, query_request
 from .settings import Settings
 
 __all__ = ["Collection", "Engine"]
@@ -188,9 +188,7 @@ class Collection:
         return [plain_record(point) for point in points]
 
     def scroll(self, data: dict) -> dict:
-        """Return a page of points, ordered by id, and the id that the next page starts with."""
-        if data.get("order_by") is not None:
-            raise not_served("scrolling in another order than that of the ids")
+        """Return a page of points, and the id that the next page starts with."""
         with engine_errors():
             request = edge.ScrollRequest(
                 offset=data.get("offset"),
@@ -198,6 +196,7 @@ class Collection:
                 filter=filter_from(data.get("filter")),
                 with_payload=payload_selection(data.get("with_payload"), default=True),
                 with_vector=data.get("with_vector") or False,
+                order_by=order_from(data.get("order_by")),
             )
             points, following = self._shard.scroll(request)
         return {

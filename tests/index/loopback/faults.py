@@ -49,6 +49,10 @@ class Fault:
     reply: Reply | None = None
     cut: Literal["before", "within"] | None = None
 
+    def __post_init__(self) -> None:
+        if not self.is_applied and self.reply is None and self.cut != "before":
+            raise ValueError("What is not carried out needs an answer, or a cut before it.")
+
 
 CUT = Fault(is_applied=False, cut="before")
 """The connection ends, and nothing has been done."""

@@ -6,10 +6,10 @@ from typing import Any
 import qdrant_edge as edge
 
 from .conversion import params_from, payload_selection, vector_from
-from .errors import bad_request, not_served
+from .errors import not_served
 from .filters import filter_from
 
-__all__ = ["query_request"]
+__all__ = ["order_from", "query_request"]
 
 _LIMIT = 10
 _Fetch = Callable[[int | str, str], Any]
@@ -84,17 +84,24 @@ def _scoring_without_vector(data: dict) -> Any:
     if "sample" in data:
         return edge.Sample.Random
     if "order_by" in data:
-        return _order(data["order_by"])
+        return order_from(data["order_by"])
     raise not_served(f"queries with {', '.join(data) or 'nothing'}")
 
 
-def _order(data: str | dict) -> edge.OrderBy:
+def order_from(data: str | dict | None) -> edge.OrderBy | None:
+    """Return an order by a field of the payload.
+
+    Parameters
+    ----------
+    data : str, dict or None
+        The name of the field, or it with a direction and a start.
+
+    Returns
+    -------
+    `qdrant_edge.OrderBy` or None
+    """
+    if data is None:
+        return None
     data = {"key": data} if isinstance(data, str) else data
-    direction = data.get("direction") or "asc"
-    if direction not in ("asc", "desc"):
-        raise bad_request(f"the direction {direction} is unknown")
-    return edge.OrderBy(
-        data["key"],
-        direction=edge.Direction.Asc if direction == "asc" else edge.Direction.Desc,
-        start_from=data.get("start_from"),
-    )
+    direction = edge.Direction.Desc if data.get("direction") == "desc" else edge.Direction.Asc
+    return edge.OrderBy(data["key"], direction=direction, start_from=data.get("start_from"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .engine import Collection, Engine
-from .errors import bad_request, not_found, not_served
+from .errors import not_found, not_served
 
 __all__ = ["SERVER_VERSION", "Application"]
 
@@ -64,21 +64,17 @@ class Application:
             return _PLAIN[template]
         if (method, template) == ("GET", "/collections"):
             return {"collections": [{"name": name} for name in self.engine.names()]}
-        name = values.get("collection_name")
-        of_all = _OF_ALL.get((method, template))
-        if of_all is not None:
-            return of_all(self, name, body)
-        read, write = _READS.get((method, template)), _WRITES.get((method, template))
-        if read is None and write is None:
+        name, operation = values.get("collection_name"), (method, template)
+        if operation in _OF_ALL:
+            return _OF_ALL[operation](self, name, body)
+        if operation in _READS:
+            return _READS[operation](self.engine.get(name), values, body)
+        if operation not in _WRITES:
             raise not_served(f"{method} {template}")
-        collection = self.engine.get(name)
-        if read is not None:
-            return read(collection, values, body)
-        write(collection, values, body)
-        return self._written(query)
+        _WRITES[operation](self.engine.get(name), values, body)
+        return self._written(query.get("wait") == "true")
 
-    def _written(self, query: dict) -> dict:
-        waited = query.get("wait") == "true"
+    def _written(self, waited: bool) -> dict:
         return {
             "operation_id": next(self._operations),
             "status": "completed" if waited else "acknowledged",
@@ -92,9 +88,6 @@ class Application:
     def update(self, name: str, body: dict) -> bool:
         """Change the settings of a collection."""
         collection = self.engine.get(name)
-        unknown = (body.get("vectors") or {}).keys() - collection.settings.vectors.keys()
-        if unknown:
-            raise bad_request(f"Not existing vector name error: {', '.join(sorted(unknown))}")
         if collection.settings.update(body):
             collection.yellow_answers = self.yellow_answers
         return True
@@ -105,15 +98,9 @@ class Application:
         results = []
         for operation in body["operations"]:
             ((kind, data),) = operation.items()
-            _BATCHED[kind](collection, {}, data)
-            results.append(self._written({"wait": "true"}))
+            _CHANGES[kind](collection, data)
+            results.append(self._written(waited=True))
         return results
-
-
-def _index(collection: Collection, values: dict, body: dict) -> None:
-    if body.get("field_schema") is None:
-        raise not_served("indexes whose type is guessed")
-    collection.create_index(body["field_name"], body["field_schema"])
 
 
 def _point(collection: Collection, values: dict, body: None) -> dict:
@@ -124,41 +111,47 @@ def _point(collection: Collection, values: dict, body: None) -> dict:
     return found[0]
 
 
-def _queries(collection: Collection, values: dict, body: dict) -> list[dict]:
+def _retrieve(collection: Collection, values: dict, body: dict) -> list[dict]:
+    return collection.retrieve(body["ids"], body.get("with_payload"), body.get("with_vector"))
+
+
+def _query_batch(collection: Collection, values: dict, body: dict) -> list[dict]:
     return [{"points": collection.query(one)} for one in body["searches"]]
 
 
-def _set_payload(collection: Collection, values: dict, body: dict) -> None:
-    collection.change("set_payload", body, body["payload"], body.get("key"))
+def _create_index(collection: Collection, values: dict, body: dict) -> None:
+    if body.get("field_schema") is None:
+        raise not_served("indexes whose type is guessed")
+    collection.create_index(body["field_name"], body["field_schema"])
 
 
-def _overwrite_payload(collection: Collection, values: dict, body: dict) -> None:
-    collection.change("overwrite_payload", body, body["payload"], body.get("key"))
+def _delete_index(collection: Collection, values: dict, body: None) -> None:
+    collection.delete_index(values["field_name"])
 
 
-def _delete_payload(collection: Collection, values: dict, body: dict) -> None:
-    collection.change("delete_payload", body, body["keys"])
+def _change(name: str) -> Callable:
+    return lambda collection, values, body: _CHANGES[name](collection, body)
 
 
-def _clear_payload(collection: Collection, values: dict, body: dict) -> None:
-    collection.change("clear_payload", body)
-
-
-def _delete(collection: Collection, values: dict, body: dict) -> None:
-    collection.change("delete_points", body)
-
-
-def _delete_vectors(collection: Collection, values: dict, body: dict) -> None:
-    collection.change("delete_vectors", body, body["vector"])
-
-
-def _upsert(collection: Collection, values: dict, body: dict) -> None:
-    collection.upsert(body)
-
-
-def _update_vectors(collection: Collection, values: dict, body: dict) -> None:
-    collection.update_vectors(body)
-
+_CHANGES: dict[str, Callable] = {
+    "upsert": lambda collection, data: collection.upsert(data),
+    "update_vectors": lambda collection, data: collection.update_vectors(data),
+    "delete": lambda collection, data: collection.change("delete_points", data),
+    "delete_vectors": lambda collection, data: collection.change(
+        "delete_vectors", data, data["vector"]
+    ),
+    "set_payload": lambda collection, data: collection.change(
+        "set_payload", data, data["payload"], data.get("key")
+    ),
+    "overwrite_payload": lambda collection, data: collection.change(
+        "overwrite_payload", data, data["payload"], data.get("key")
+    ),
+    "delete_payload": lambda collection, data: collection.change(
+        "delete_payload", data, data["keys"]
+    ),
+    "clear_payload": lambda collection, data: collection.change("clear_payload", data),
+}
+"""What changes points, by the names that a batch of writes uses."""
 
 _NAMED = "/collections/{collection_name}"
 _POINTS = f"{_NAMED}/points"
@@ -173,9 +166,7 @@ _OF_ALL: dict[tuple[str, str], Callable] = {
 _READS: dict[tuple[str, str], Callable] = {
     ("GET", _NAMED): lambda collection, values, body: collection.info(),
     ("GET", f"{_POINTS}/{{id}}"): _point,
-    ("POST", _POINTS): lambda collection, values, body: collection.retrieve(
-        body["ids"], body.get("with_payload"), body.get("with_vector")
-    ),
+    ("POST", _POINTS): _retrieve,
     ("POST", f"{_POINTS}/scroll"): lambda collection, values, body: collection.scroll(body),
     ("POST", f"{_POINTS}/count"): lambda collection, values, body: {
         "count": collection.count(body)
@@ -183,33 +174,21 @@ _READS: dict[tuple[str, str], Callable] = {
     ("POST", f"{_POINTS}/query"): lambda collection, values, body: {
         "points": collection.query(body)
     },
-    ("POST", f"{_POINTS}/query/batch"): _queries,
+    ("POST", f"{_POINTS}/query/batch"): _query_batch,
     ("POST", f"{_POINTS}/query/groups"): lambda collection, values, body: {
         "groups": collection.query_groups(body)
     },
     ("POST", f"{_NAMED}/facet"): lambda collection, values, body: {"hits": collection.facet(body)},
 }
 _WRITES: dict[tuple[str, str], Callable] = {
-    ("PUT", f"{_NAMED}/index"): _index,
-    ("DELETE", f"{_NAMED}/index/{{field_name}}"): lambda collection, values, body: (
-        collection.delete_index(values["field_name"])
-    ),
-    ("PUT", _POINTS): _upsert,
-    ("POST", f"{_POINTS}/delete"): _delete,
-    ("POST", f"{_POINTS}/payload"): _set_payload,
-    ("PUT", f"{_POINTS}/payload"): _overwrite_payload,
-    ("POST", f"{_POINTS}/payload/delete"): _delete_payload,
-    ("POST", f"{_POINTS}/payload/clear"): _clear_payload,
-    ("PUT", f"{_POINTS}/vectors"): _update_vectors,
-    ("POST", f"{_POINTS}/vectors/delete"): _delete_vectors,
-}
-_BATCHED: dict[str, Callable] = {
-    "upsert": _upsert,
-    "delete": _delete,
-    "set_payload": _set_payload,
-    "overwrite_payload": _overwrite_payload,
-    "delete_payload": _delete_payload,
-    "clear_payload": _clear_payload,
-    "update_vectors": _update_vectors,
-    "delete_vectors": _delete_vectors,
+    ("PUT", f"{_NAMED}/index"): _create_index,
+    ("DELETE", f"{_NAMED}/index/{{field_name}}"): _delete_index,
+    ("PUT", _POINTS): _change("upsert"),
+    ("POST", f"{_POINTS}/delete"): _change("delete"),
+    ("POST", f"{_POINTS}/payload"): _change("set_payload"),
+    ("PUT", f"{_POINTS}/payload"): _change("overwrite_payload"),
+    ("POST", f"{_POINTS}/payload/delete"): _change("delete_payload"),
+    ("POST", f"{_POINTS}/payload/clear"): _change("clear_payload"),
+    ("PUT", f"{_POINTS}/vectors"): _change("update_vectors"),
+    ("POST", f"{_POINTS}/vectors/delete"): _change("delete_vectors"),
 }

@@ -255,6 +255,16 @@ class _Listener(ThreadingHTTPServer):
         self.stopping = threading.Event()
         self.connections: set[socket.socket] = set()
 
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Remember a connection before its thread starts, or a stop could miss it."""
+        self.connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Forget a connection that has ended."""
+        self.connections.discard(request)
+        super().shutdown_request(request)
+
     def stop(self) -> None:
         """Close all connections and wait for their threads."""
         self.stopping.set()
@@ -278,12 +288,7 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: _Listener
 
-    def setup(self) -> None:
-        super().setup()
-        self.server.connections.add(self.connection)
-
     def finish(self) -> None:
-        self.server.connections.discard(self.connection)
         # The client may have gone away first.
         with suppress(ConnectionError):
             super().finish()

@@ -8,6 +8,8 @@ from typing import Any
 
 import qdrant_edge as edge
 
+from .errors import ServerError
+
 __all__ = ["Settings"]
 
 _HNSW = {"m": 16, "ef_construct": 100, "full_scan_threshold": 10000} | {
@@ -83,6 +85,7 @@ class Settings:
         bool
             Whether a server would now build its indexes anew.
         """
+        self._check_names(data)
         config, data = self._config, deepcopy(data)
         config["params"] = _merged(config["params"], data.get("params"))
         for name, told in [
@@ -98,11 +101,19 @@ class Settings:
         for name, changes in (data.get("vectors") or {}).items():
             self._update_vector(name, changes)
         if data.get("sparse_vectors"):
-            known = config["params"].setdefault("sparse_vectors", {})
+            known = config["params"]["sparse_vectors"]
             for name, changes in data["sparse_vectors"].items():
-                known[name] = _merged(known.get(name) or {}, changes)
+                known[name] = _merged(known[name], changes)
         rebuilding = ("hnsw_config", "optimizers_config", "quantization_config", "vectors")
         return any(data.get(name) is not None for name in rebuilding)
+
+    def _check_names(self, data: dict) -> None:
+        for kind, known in [
+            ("vectors", self.vectors),
+            ("sparse_vectors", self._config["params"].get("sparse_vectors") or {}),
+        ]:
+            for name in (data.get(kind) or {}).keys() - known.keys():
+                raise ServerError(400, f"Wrong input: Not existing vector name error: {name}")
 
     def _update_vector(self, name: str, changes: dict) -> None:
         vector = self.vectors[name]
@@ -131,12 +142,14 @@ class Settings:
     def shard_config(self) -> edge.EdgeConfig:
         """Return the part that decides what a search finds, for the engine.
 
-        The engine searches without a graph until it is told to build one, which nobody does.
+        The engine searches without a graph until it is told to build one, which nobody does. It
+        keeps no log, as no collection outlives the server.
         """
         sparse = self._config["params"].get("sparse_vectors") or {}
         return edge.EdgeConfig(
             vectors={name: _dense(vector) for name, vector in self.vectors.items()},
             sparse_vectors={name: _sparse(vector) for name, vector in sparse.items()},
+            wal_enabled=False,
         )
 
 

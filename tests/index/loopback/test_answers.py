@@ -1,52 +1,17 @@
-"""What the server answers, seen through Qdrant's own client."""
+"""What the server answers about points, seen through Qdrant's own client."""
 
 import threading
+from datetime import datetime
 
 import httpx
 import numpy as np
 import pytest
+import qdrant_edge
 from qdrant_client import models
 from qdrant_client.http.exceptions import UnexpectedResponse
 
-NAME = "observations"
-COUNT = 60
-SIZE = 8
-COSINE = models.Distance.COSINE
-
-
-def vectors(seed=0):
-    return np.random.default_rng(seed).normal(size=(COUNT, SIZE)).astype(np.float32)
-
-
-def points(rows):
-    """Return points with a dense vector each, and a sparse one in even rows."""
-    dense = vectors()
-    return [
-        models.PointStruct(
-            id=row,
-            vector={"image": dense[row].tolist()}
-            | ({} if row % 2 else {"text": models.SparseVector(indices=[row], values=[1.0])}),
-            payload={"group": f"g{row % 4}", "row": row, "inner": {"a": row, "b": 1}},
-        )
-        for row in rows
-    ]
-
-
-def make_collection(client, name=NAME, **settings):
-    client.create_collection(
-        name,
-        vectors_config={"image": models.VectorParams(size=SIZE, distance=COSINE)},
-        sparse_vectors_config={"text": models.SparseVectorParams(modifier=models.Modifier.IDF)},
-        **settings,
-    )
-
-
-@pytest.fixture
-def client(loopback):
-    """A client of a server with an empty collection."""
-    client = loopback.client()
-    make_collection(client)
-    return client
+from . import filters
+from .samples import COUNT, NAME, SIZE, ids, make_collection, only, points, vectors
 
 
 @pytest.fixture(scope="module")
@@ -66,122 +31,13 @@ def ranking(vector, rows=range(COUNT)):
     return sorted(rows, key=lambda row: -scores[row])
 
 
-def ids(answer):
-    return [point.id for point in answer]
-
-
-def only(group):
-    match = models.MatchValue(value=group)
-    return models.Filter(must=[models.FieldCondition(key="group", match=match)])
-
-
-def test_collections_come_and_go(loopback):
-    client = loopback.client()
-    assert not client.collection_exists(NAME)
-    make_collection(client)
-    assert client.collection_exists(NAME)
-    assert [one.name for one in client.get_collections().collections] == [NAME]
-    with pytest.raises(UnexpectedResponse, match="already exists") as caught:
-        make_collection(client)
-    assert caught.value.status_code == 409
-    assert client.delete_collection(NAME)
-    assert not client.delete_collection(NAME)
-    with pytest.raises(UnexpectedResponse, match="Not found: Collection") as caught:
-        client.get_collection(NAME)
-    assert caught.value.status_code == 404
-    assert set(caught.value.structured()) == {"status", "time"}
-
-
-def test_settings_are_remembered(loopback):
-    client = loopback.client()
-    scalar = models.ScalarQuantizationConfig(type=models.ScalarType.INT8, quantile=0.99)
-    make_collection(
-        client,
-        shard_number=12,
-        replication_factor=2,
-        write_consistency_factor=1,
-        on_disk_payload=True,
-        hnsw_config=models.HnswConfigDiff(m=0),
-        optimizers_config=models.OptimizersConfigDiff(indexing_threshold=1),
-        quantization_config=models.ScalarQuantization(scalar=scalar),
-        strict_mode_config=models.StrictModeConfig(enabled=True, max_query_limit=100),
-        metadata={"encoder": "abc", "count": 1},
+def test_times_without_a_zone(client):
+    client.upsert(
+        NAME, [models.PointStruct(id=1, vector={}, payload={"t": "2020-01-01T00:00:00Z"})]
     )
-    config = client.get_collection(NAME).config
-    assert (config.params.shard_number, config.params.replication_factor) == (12, 2)
-    assert config.params.vectors["image"].size == SIZE
-    assert config.params.sparse_vectors["text"].modifier == models.Modifier.IDF
-    assert (config.hnsw_config.m, config.hnsw_config.ef_construct) == (0, 100)
-    assert config.optimizer_config.indexing_threshold == 1
-    assert config.quantization_config.scalar.quantile == pytest.approx(0.99)
-    assert config.strict_mode_config.max_query_limit == 100
-    assert config.metadata == {"encoder": "abc", "count": 1}
-
-
-def test_settings_change(openapi_document):
-    from . import LoopbackServer
-
-    with LoopbackServer(openapi_document, yellow_answers=2) as server:
-        client = server.client()
-        make_collection(
-            client,
-            hnsw_config=models.HnswConfigDiff(m=0),
-            optimizers_config=models.OptimizersConfigDiff(indexing_threshold=1),
-            metadata={"encoder": "abc", "count": 1},
-        )
-        client.upsert(NAME, points(range(COUNT)))
-        before = client.get_collection(NAME)
-        assert (before.status, before.indexed_vectors_count) == ("green", 0)
-        client.update_collection(
-            NAME,
-            hnsw_config=models.HnswConfigDiff(m=16),
-            vectors_config={"image": models.VectorParamsDiff(on_disk=True)},
-            collection_params=models.CollectionParamsDiff(write_consistency_factor=2),
-            quantization_config=models.Disabled.DISABLED,
-            metadata={"count": 2},
-        )
-        infos = [client.get_collection(NAME) for _ in range(3)]
-        assert [info.status for info in infos] == ["yellow", "yellow", "green"]
-        assert infos[2].indexed_vectors_count == infos[2].points_count == COUNT
-        config = infos[2].config
-        assert config.hnsw_config.m == 16
-        assert config.params.vectors["image"].on_disk
-        assert config.params.write_consistency_factor == 2
-        assert config.metadata == {"encoder": "abc", "count": 2}
-        assert server.violations == server.own_faults == []
-
-
-def test_a_vector_without_a_name(loopback):
-    client = loopback.client()
-    client.create_collection(NAME, models.VectorParams(size=2, distance=models.Distance.DOT))
-    batch = models.Batch(ids=[1, 2], vectors=[[1, 0], [0, 2]], payloads=[{"a": 1}, {}])
-    client.upsert(NAME, batch)
-    answer = client.query_points(NAME, [0.0, 1.0], with_vectors=True, with_payload=True).points
-    assert [(hit.id, hit.score, hit.vector, hit.payload) for hit in answer] == [
-        (2, 2.0, [0.0, 2.0], {}),
-        (1, 0.0, [1.0, 0.0], {"a": 1}),
-    ]
-
-
-def test_indexes(client):
-    client.upsert(NAME, points(range(8)))
-    with pytest.raises(UnexpectedResponse, match="index for faceting"):
-        client.facet(NAME, "group")
-    parameters = models.KeywordIndexParams(
-        type=models.KeywordIndexType.KEYWORD, enable_hnsw=False, on_disk=True
-    )
-    client.create_payload_index(NAME, "group", parameters)
-    client.create_payload_index(NAME, "row", models.PayloadSchemaType.INTEGER)
-    schema = client.get_collection(NAME).payload_schema
-    assert {field: (one.data_type, one.points) for field, one in schema.items()} == {
-        "group": ("keyword", 8),
-        "row": ("integer", 8),
-    }
-    assert schema["group"].params.enable_hnsw is False
-    hits = client.facet(NAME, "group", exact=True, facet_filter=only("g1")).hits
-    assert [(hit.value, hit.count) for hit in hits] == [("g1", 2)]
-    client.delete_payload_index(NAME, "group")
-    assert set(client.get_collection(NAME).payload_schema) == {"row"}
+    for bound, count in [(datetime(2019, 12, 31), 1), (datetime(2020, 1, 2), 0)]:
+        later = models.FieldCondition(key="t", range=models.DatetimeRange(gte=bound))
+        assert client.count(NAME, models.Filter(must=[later])).count == count
 
 
 def test_writes(client, loopback):
@@ -210,6 +66,22 @@ def test_writes(client, loopback):
     client.delete(NAME, only("g1"))
     assert ids(client.scroll(NAME, limit=20)[0]) == [2, 3, 4, 6, 7, 8, 10, 11]
     assert [request.query for request in loopback.requests[-3:]] == ["wait=true", "wait=true", ""]
+
+
+def test_bulk_upload(client, loopback):
+    client.upload_points(NAME, points(range(COUNT)), batch_size=16)
+    assert client.count(NAME).count == COUNT
+    assert sum(request.path.endswith("/points") for request in loopback.requests) == 4
+
+
+def test_changes_of_what_is_not_there(client):
+    with pytest.raises(UnexpectedResponse, match="No point with id 99 found") as caught:
+        client.set_payload(NAME, {"a": 1}, points=[99])
+    assert caught.value.status_code == 404
+    client.delete(NAME, [99])
+    with pytest.raises(UnexpectedResponse, match="Not existing vector name") as caught:
+        client.update_collection(NAME, vectors_config={"other": models.VectorParamsDiff()})
+    assert caught.value.status_code == 400
 
 
 def test_batch_of_writes(client):
@@ -263,6 +135,15 @@ def test_retrieve_and_scroll(filled, shared_loopback):
         (point,) = filled.retrieve(NAME, [2], with_vectors=selection)
         assert (point.vector and set(point.vector)) == names
     assert point.vector["text"] == models.SparseVector(indices=[2], values=[1.0])
+
+
+def test_order(filled, shared_loopback):
+    with pytest.raises(UnexpectedResponse, match="range index"):
+        filled.scroll(NAME, order_by="row")
+    filled.create_payload_index(NAME, "row", models.PayloadSchemaType.INTEGER)
+    order = models.OrderBy(key="row", direction=models.Direction.DESC, start_from=20)
+    page, following = filled.scroll(NAME, order_by=order, limit=3)
+    assert (ids(page), following) == ([20, 19, 18], None)
 
 
 def test_counts(filled):
@@ -359,34 +240,16 @@ def test_wrong_vectors(client, loopback):
     assert loopback.violations == []
 
 
-def test_what_is_not_served(client):
-    with pytest.raises(UnexpectedResponse, match="does not serve") as caught:
-        client.get_aliases()
-    assert caught.value.status_code == 501
-
-
 def test_a_panic_of_the_engine(client, loopback, monkeypatch):
-    import qdrant_edge
-
-    from . import filters
-
     client.create_payload_index(NAME, "row", models.PayloadSchemaType.FLOAT)
     client.upsert(NAME, points([1]))
-    monkeypatch.setattr(filters, "_range", lambda data: qdrant_edge.RangeFloat(gte=float("nan")))
-    monkeypatch.setitem(filters._TESTS, "range", filters._range)
+    nothing = qdrant_edge.RangeFloat(gte=float("nan"))
+    monkeypatch.setitem(filters._TESTS, "range", lambda data: nothing)
     where = models.Filter(must=[models.FieldCondition(key="row", range=models.Range(gte=1))])
     with pytest.raises(UnexpectedResponse, match="internal error") as caught:
         client.count(NAME, where)
     assert caught.value.status_code == 500
     assert client.count(NAME).count == 1
-
-
-def test_health(loopback):
-    with httpx.Client(base_url=loopback.url) as http:
-        assert http.get("/").json()["version"].startswith("1.")
-        for path in ("/healthz", "/readyz", "/livez"):
-            assert http.get(path).status_code == 200
-    assert [request.path for request in loopback.requests] == ["/", "/healthz", "/readyz", "/livez"]
 
 
 def test_threads(client):

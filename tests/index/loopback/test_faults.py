@@ -2,6 +2,7 @@
 
 import json
 
+import httpx
 import pytest
 from qdrant_client import models
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
@@ -117,3 +118,18 @@ def test_a_plan_of_ones_own(client, loopback):
     with pytest.raises(UnexpectedResponse):
         client.get_collections()
     assert asked == [("GET", "/collections", 1), ("GET", "/collections", 2)]
+
+
+def test_a_fault_must_say_what_is_answered():
+    with pytest.raises(ValueError, match="needs an answer"):
+        Fault(is_applied=False)
+    with pytest.raises(ValueError, match="needs an answer"):
+        Fault(is_applied=False, cut="within")
+
+
+def test_closing_ends_open_connections(openapi_document):
+    with httpx.Client() as http:
+        with LoopbackServer(openapi_document) as server:
+            assert http.get(f"{server.url}/collections").status_code == 200
+        with pytest.raises(httpx.TransportError):
+            http.get(f"{server.url}/collections")

@@ -9,7 +9,7 @@ import pytest
 from qdrant_client import models
 
 NAME = "filters"
-COUNT = 240
+COUNT = 150
 EARTH_RADIUS = 6371008.8
 WORDS = ["spiral", "galaxy", "dust", "lane", "cluster", "nebula"]
 
@@ -195,7 +195,7 @@ def random_condition(rng):
     words = " ".join(rng.choice(WORDS, size=2))
     low = int(rng.integers(0, 4))
     some = [str(word) for word in rng.choice(["a", "b", "c", "d"], size=2, replace=False)]
-    ids = [int(row) for row in rng.choice(COUNT, size=80, replace=False)]
+    ids = [int(row) for row in rng.choice(COUNT, size=50, replace=False)]
     box = {"top_left": {"lon": -120 + low, "lat": 60}, "bottom_right": {"lon": 30, "lat": -50}}
     nested = {"must": [{"key": "kind", "match": {"value": "p"}}]}
     nested["must"].append({"key": "good", "match": {"value": bool(rng.integers(2))}})
