@@ -27,6 +27,11 @@ class Conf(_ConfigNamespace):
         "Collection that queries search when none is given: a directory, or the address "
         "https://HOST:6333/NAME of one on a Qdrant server.",
     )
+    qdrant_url = ConfigItem(
+        "",
+        "Address https://HOST:6333/NAME of the collection that queries search when there is no "
+        "other: for a machine whose users share one, beside collections of their own.",
+    )
     qdrant_grpc = ConfigItem(
         False, "Whether a Qdrant server is called by gRPC (port 6334) instead of HTTP."
     )

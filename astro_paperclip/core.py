@@ -42,7 +42,7 @@ class PaperclipMastClass(BaseQuery):
     ----------
     collection : str or `os.PathLike`, optional
         The collection that is searched: a directory, or the address of one on a Qdrant server,
-        ``https://HOST:6333/NAME``. Default: ``conf.collection``.
+        ``https://HOST:6333/NAME``. Default: ``conf.collection``, else ``conf.qdrant_url``.
     encoder : str or object, optional
         Name of an encoder, or what `astro_paperclip.encoders.load` gave. It must be the one
         that the collection was indexed with. Default: the one that the collection names.
@@ -256,7 +256,8 @@ class PaperclipMastClass(BaseQuery):
 
     def _location(self, collection) -> str:
         """Return what to search: the query's collection, the instance's, or the configured one."""
-        for candidate in (collection, self._collection, conf.collection or None):
+        configured = conf.collection or conf.qdrant_url or None
+        for candidate in (collection, self._collection, configured):
             if candidate is None:
                 continue
             if not isinstance(candidate, str | os.PathLike) or not os.fspath(candidate):
