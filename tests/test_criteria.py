@@ -1,6 +1,9 @@
+import datetime
+
 import numpy as np
 import pytest
 from astropy import units as u
+from astropy.time import Time
 
 from astro_paperclip.criteria import And, Cone, Match, Not, Or, Range, Wildcard, parse
 from astro_paperclip.exceptions import InvalidQueryError
@@ -143,6 +146,10 @@ def test_columns_of_the_search_itself(name):
         ({"t_min": []}, "empty"),
         ({"t_min": True}, "True is no value"),
         ({"t_min": "5*"}, "no value"),
+        ({"t_min": "2005-13-01"}, "'2005-13-01' is no date for t_min .month"),
+        ({"t_min": "2005-02-29..2005-03-01"}, "2005-02-29"),
+        ({"t_min": ["2006-01-01", "2005-01-01"]}, "the earlier first"),
+        ({"t_exptime": "2005-01-01"}, "no value for t_exptime"),
         ({"t_min": 1 * u.m}, "cannot be converted"),
         ({"filters": 1 * u.m}, "unit of filters is not known"),
         ({"filters": ">=5"}, "cannot be compared"),
@@ -172,3 +179,52 @@ def test_ranges_are_finite(bounds):
 def test_cones_exist(cone):
     with pytest.raises(InvalidQueryError, match="does not exist"):
         Cone(*cone)
+
+
+MARCH_FIRST = float(Time("2005-03-01").mjd)
+NOON = float(Time("2005-03-01T12:00").mjd)
+IN_PARIS = datetime.timezone(datetime.timedelta(hours=1))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2005-03-01", Range("t_min", gte=MARCH_FIRST, lt=MARCH_FIRST + 1)),
+        (datetime.date(2005, 3, 1), Range("t_min", gte=MARCH_FIRST, lt=MARCH_FIRST + 1)),
+        ("2005-03-01T12:00", Match("t_min", (NOON,))),
+        ("2005-03-01 12:00:00", Match("t_min", (NOON,))),
+        (datetime.datetime(2005, 3, 1, 12), Match("t_min", (NOON,))),
+        (
+            datetime.datetime(
+                2005, 3, 1, 13, tzinfo=datetime.timezone(datetime.timedelta(hours=1))
+            ),
+            Match("t_min", (NOON,)),
+        ),
+        (Time("2005-03-01T12:00"), Match("t_min", (NOON,))),
+        (">=2005-03-01", Range("t_min", gte=MARCH_FIRST)),
+        ("> 2005-03-01", Range("t_min", gte=MARCH_FIRST + 1)),
+        ("<2005-03-01", Range("t_min", lt=MARCH_FIRST)),
+        ("<=2005-03-01", Range("t_min", lt=MARCH_FIRST + 1)),
+        (">2005-03-01T12:00", Range("t_min", gt=NOON)),
+        ("<=2005-03-01T12:00", Range("t_min", lte=NOON)),
+        ("2005-02-28..2005-03-01", Range("t_min", gte=MARCH_FIRST - 1, lt=MARCH_FIRST + 1)),
+        ("..2005-03-01", Range("t_min", lt=MARCH_FIRST + 1)),
+        ("2005-03-01..", Range("t_min", gte=MARCH_FIRST)),
+        (["2005-02-28", "2005-03-01"], Range("t_min", gte=MARCH_FIRST - 1, lt=MARCH_FIRST + 1)),
+        (["2005-03-01", None], Range("t_min", gte=MARCH_FIRST)),
+        ([53000, "2005-03-01T12:00"], Range("t_min", gte=53000.0, lte=NOON)),
+        (
+            Time(["2005-03-01", "2005-03-01T12:00"]),
+            Range("t_min", gte=MARCH_FIRST, lte=NOON),
+        ),
+        ("!2005-03-01", Not(Range("t_min", gte=MARCH_FIRST, lt=MARCH_FIRST + 1))),
+    ],
+    ids=str,
+)
+def test_dates(value, expected):
+    assert parse(t_min=value) == expected
+
+
+def test_times_in_another_scale():
+    (found,) = parse(t_min=Time("2005-03-01T12:00", scale="tdb")).values
+    assert (NOON - found) * 86400 == pytest.approx(64.184, abs=0.01)

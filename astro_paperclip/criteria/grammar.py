@@ -1,120 +1,19 @@
-"""MAST's value grammar for criteria, and the neutral filter tree that it is read into.
-
-A tree is made of frozen dataclasses and knows of no database: `astro_paperclip.index`
-translates it for the engine that a collection is stored with.
-
-Examples
---------
->>> from astro_paperclip import criteria
->>> criteria.parse(instrument_name="ACS/WFC")
-Match(field='instrument_name', values=('ACS/WFC',))
->>> criteria.parse(t_min=[50000, 51000])
-Range(field='t_min', gte=50000.0, lte=51000.0, gt=None, lt=None)
->>> criteria.parse(filters="!F814W")
-Not(term=Match(field='filters', values=('F814W',)))
-"""
+"""MAST's value grammar for criteria, read into the filter tree."""
 
 import difflib
 import math
 import numbers
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from astro_paperclip.columns import COLUMNS
+from astro_paperclip.criteria.dates import holds_dates, parse_date, parse_dates
+from astro_paperclip.criteria.tree import And, Filter, Match, Not, Or, Range, Wildcard
 from astro_paperclip.exceptions import InvalidQueryError
 
-__all__ = ["And", "Cone", "Filter", "Match", "Not", "Or", "Range", "Wildcard", "parse"]
+__all__ = ["parse"]
 
-
-@dataclass(frozen=True)
-class And:
-    """All terms hold; no terms: always."""
-
-    terms: tuple["Filter", ...]
-
-
-@dataclass(frozen=True)
-class Or:
-    """At least one term holds; no terms: never."""
-
-    terms: tuple["Filter", ...]
-
-
-@dataclass(frozen=True)
-class Not:
-    """The term does not hold. A row without a value for a field is not equal to any value."""
-
-    term: "Filter"
-
-
-@dataclass(frozen=True)
-class Match:
-    """The field equals one of the values: text as it is written, numbers as numbers.
-
-    A field that holds a list matches when one of its elements does.
-    """
-
-    field: str
-    values: tuple[str | int | float | bool, ...]
-
-
-@dataclass(frozen=True)
-class Wildcard:
-    """The text of the field fits a pattern, in which ``*`` and ``%`` stand for any characters.
-
-    Upper and lower case are the same.
-    """
-
-    field: str
-    pattern: str
-
-
-@dataclass(frozen=True)
-class Range:
-    """The field is a number within the bounds that are given."""
-
-    field: str
-    gte: float | None = None
-    lte: float | None = None
-    gt: float | None = None
-    lt: float | None = None
-
-    def __post_init__(self):
-        bounds = [bound for bound in (self.gte, self.lte, self.gt, self.lt) if bound is not None]
-        if not bounds or not all(math.isfinite(bound) for bound in bounds):
-            raise InvalidQueryError(
-                f"The bounds of a range of {self.field} must be finite numbers, at least one."
-            )
-
-
-@dataclass(frozen=True)
-class Cone:
-    """The position is nearer to a point of the sky than a radius.
-
-    Parameters
-    ----------
-    ra, dec : float
-        Centre (ICRS, deg). Right ascensions are wrapped into one turn.
-    radius : float
-        Angular radius (deg), more than 0 and at most 180.
-    """
-
-    ra: float
-    dec: float
-    radius: float
-
-    def __post_init__(self):
-        if not (math.isfinite(self.ra) and -90 <= self.dec <= 90 and 0 < self.radius <= 180):
-            raise InvalidQueryError(
-                f"A cone of radius {self.radius} deg at ({self.ra}, {self.dec}) deg does not "
-                "exist: declinations go from -90 to 90, radii from above 0 to 180."
-            )
-
-
-Filter = And | Or | Not | Match | Wildcard | Range | Cone
-"""Any node of a filter tree."""
 
 _KINDS = {"str": "text", "int64": "number", "float64": "number", "bool": "flag"}
 _NOT_STORED = {"rank", "score"}
@@ -143,6 +42,9 @@ def parse(*, known: Collection[str] | None = None, **criteria: Any) -> Filter | 
         - ``[min, max]``, two numbers, for columns of numbers: from ``min`` to ``max``, both
           included; `None` leaves an end open;
         - ``"min..max"``, ``">=min"``, ``">min"``, ``"<=max"``, ``"<max"`` for numbers;
+        - for columns of times, such as ``t_min``: a `~astropy.time.Time`, a `datetime.datetime`, a
+          `datetime.date` or an ISO date in the place of a number (MJD); a date without a time of
+          day is the whole day (UTC);
         - any text form with ``!`` before it: the opposite;
         - a list of these: at least one of those without ``!``, and none of those with it.
 
@@ -184,6 +86,10 @@ def _parse_value(field: str, value: Any) -> Filter:
     """Return what a column's value stands for, negations and alternatives included."""
     kind = _KINDS[COLUMNS[field].dtype] if field in COLUMNS else None
     items = _items(field, value)
+    if holds_dates(field) and not isinstance(value, str):
+        between = parse_dates(field, items)
+        if between is not None:
+            return between
     if kind in ("number", None) and _is_pair_of_numbers(value, items, kind):
         return _interval(field, *items)
     wanted, unwanted = [], []
@@ -204,7 +110,8 @@ def _items(field: str, value: Any) -> list:
         value = _in_unit_of_column(field, value)
     if hasattr(value, "tolist"):
         value = value.tolist()
-    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+    is_scalar = isinstance(value, str | bytes) or getattr(value, "shape", None) == ()
+    if is_scalar or not isinstance(value, Iterable):
         value = [value]
     items = []
     for item in value:
@@ -241,14 +148,17 @@ def _parse_item(field: str, kind: str | None, item: Any) -> Filter:
     if kind == "text":
         return _parse_text(field, item)
     comparison = _parse_comparison(field, item)
+    if comparison is None and holds_dates(field):
+        comparison = parse_date(field, item)
     if comparison is not None:
         return comparison
     if kind == "number":
         number = _number(item)
         if number is None:
+            dates = ", or dates in their place" if holds_dates(field) else ""
             raise InvalidQueryError(
                 f"{item!r} is no value for {field}, a column of numbers: give a number, "
-                "'min..max', '>=min' or '<=max'."
+                f"'min..max', '>=min' or '<=max'{dates}."
             )
         return Match(field, (number,))
     return _parse_free(field, item)
