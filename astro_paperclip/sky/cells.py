@@ -26,7 +26,7 @@ from astro_paperclip.sky.healpix import (
 from astro_paperclip.sky.moc import Moc
 from astro_paperclip.sky.polygon import Polygon
 from astro_paperclip.sky.shapes import Outlined, Shape, Union
-from astro_paperclip.sky.spherical import arc_distances, positions, separations, unit_vectors
+from astro_paperclip.sky.spherical import arc_distances, positions, unit_vectors
 
 __all__ = ["ancestors", "cover", "footprint_cells", "many_footprint_cells", "query_cells"]
 
@@ -209,9 +209,17 @@ def many_footprint_cells(shapes: Sequence[Shape], order: int) -> list[list[int]]
         owners = np.array([index for index, _ in outlined])
         for level, which, numbers in _around([part for _, part in outlined], order):
             add(owners[which], level, numbers)
-    pairs = np.unique(np.stack([np.concatenate(rows), np.concatenate(codes)], axis=1), axis=0)
-    limits = np.searchsorted(pairs[:, 0], np.arange(1, len(shapes)))
-    return [part.tolist() for part in np.split(pairs[:, 1], limits)] if len(shapes) else []
+    return _grouped(np.concatenate(rows), np.concatenate(codes), len(shapes))
+
+
+def _grouped(rows: np.ndarray, codes: np.ndarray, count: int) -> list[list[int]]:
+    """Return the different codes of each row, ascending."""
+    by_row = np.lexsort((codes, rows))
+    rows, codes = rows[by_row], codes[by_row]
+    is_new = np.ones(len(rows), dtype=bool)
+    is_new[1:] = (rows[1:] != rows[:-1]) | (codes[1:] != codes[:-1])
+    limits = np.searchsorted(rows[is_new], np.arange(1, count))
+    return [part.tolist() for part in np.split(codes[is_new], limits)] if count else []
 
 
 def _around(shapes: list[Outlined], order: int) -> list[tuple[int, np.ndarray, np.ndarray]]:
@@ -226,7 +234,9 @@ def _around(shapes: list[Outlined], order: int) -> list[tuple[int, np.ndarray, n
     found = []
     for level in range(order + 1):
         middles = cell_centers(level, numbers)
-        near = separations(middles, centers[which]) <= reach[which] + radii[level]
+        # Lengths of chords do for angles here, and need no arctangents.
+        away = ((middles - centers[which]) ** 2).sum(axis=1)
+        near = away <= _chord(reach + radii[level])[which] ** 2
         which, numbers, middles = which[near], numbers[near], middles[near]
         is_last = depth[which] == level
         if is_last.any():
@@ -235,6 +245,11 @@ def _around(shapes: list[Outlined], order: int) -> list[tuple[int, np.ndarray, n
         which = np.repeat(which[~is_last], 4)
         numbers = _children(numbers[~is_last])
     return found
+
+
+def _chord(angles: np.ndarray) -> np.ndarray:
+    """Return the chords of angles; that of angles beyond 180 deg is the diameter."""
+    return 2 * np.sin(np.minimum(angles, np.pi) / 2)
 
 
 def _beside(

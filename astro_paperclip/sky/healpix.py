@@ -6,6 +6,7 @@ number in one (IVOA, MOC standard 2.0). The geometry is that of Gorski et al. (2
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from astropy_healpix import healpix_to_xyz, xyz_to_healpix
@@ -91,6 +92,7 @@ def cell_centers(order: int, number: np.ndarray) -> np.ndarray:
     return np.stack(healpix_to_xyz(number, 2**order, order="nested"), axis=-1)
 
 
+@lru_cache
 def cell_radius(order: int) -> float:
     """Return how far a point of a cell can be from the cell's centre.
 

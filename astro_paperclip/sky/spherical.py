@@ -53,7 +53,7 @@ def positions(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     ra, dec : `numpy.ndarray`, shape (...)
         [deg]; right ascensions in [0, 360).
     """
-    x, y, z = np.moveaxis(np.asarray(vectors, dtype=float), -1, 0)
+    x, y, z = vectors[..., 0], vectors[..., 1], vectors[..., 2]
     # A tiny negative angle would be rounded to 360.
     ra = np.degrees(np.arctan2(y, x)) % 360 % 360
     return ra, np.degrees(np.arctan2(z, np.hypot(x, y)))
