@@ -298,7 +298,7 @@ def _relation(shape: Shape, order: int, numbers: np.ndarray) -> np.ndarray:
         return _relation_to_moc(shape, order, numbers)
     if isinstance(shape, Outlined):
         return _relation_to_outline(shape, order, numbers)
-    raise InvalidQueryError(f"{shape!r} is no shape: make one with astro_paperclip.sky.as_shape.")
+    raise _no_shape(shape)
 
 
 def _relation_to_outline(shape: Outlined, order: int, numbers: np.ndarray) -> np.ndarray:
@@ -326,7 +326,15 @@ def _children(numbers: np.ndarray) -> np.ndarray:
 
 
 def _parts(shape: Shape) -> tuple[Shape, ...]:
+    if not isinstance(shape, Shape):
+        raise _no_shape(shape)
     return shape.shapes if isinstance(shape, Union) else (shape,)
+
+
+def _no_shape(value: Any) -> InvalidQueryError:
+    return InvalidQueryError(
+        f"{value!r:.200} is no shape: make one with astro_paperclip.sky.as_shape."
+    )
 
 
 def _check_order(order: int) -> None:

@@ -94,9 +94,8 @@ class Moc(Shape):
         """
         ranges = np.asarray(ranges)
         is_fit = ranges.ndim == 2 and ranges.shape[1:] == (2,) and ranges.dtype.kind in "iu"
-        if not is_fit or not len(ranges):
+        if not is_fit:
             raise InvalidQueryError(f"These are no ranges of cells: {ranges!r:.200}")
-        ranges = ranges[ranges[:, 0] != ranges[:, 1]]
         if (ranges[:, 0] > ranges[:, 1]).any() or (ranges < 0).any() or (ranges > _LAST).any():
             raise InvalidQueryError(
                 f"Ranges of cells of order {MAX_ORDER} ascend, from 0 to at most {_LAST}."
@@ -186,10 +185,7 @@ class Moc(Shape):
         InvalidQueryError
             If it is empty.
         """
-        ranges = np.asarray(moc.to_depth29_ranges)
-        if not len(ranges):
-            raise InvalidQueryError("The MOC has no cells: it is no region.")
-        return cls.from_ranges(ranges)
+        return cls.from_ranges(moc.to_depth29_ranges)
 
     @classmethod
     def from_fits(cls, path: str | os.PathLike) -> "Moc":
@@ -220,6 +216,8 @@ class Moc(Shape):
             raise InvalidQueryError(f"{path} cannot be read as a MOC in FITS: {error}") from error
         _check_header(path, header, columns)
         if str(header.get("ORDERING", "NUNIQ")).upper().startswith("RANG"):
+            if len(values) % 2:
+                raise InvalidQueryError(f"{path} holds {len(values)} ends of ranges: one lacks.")
             return cls.from_ranges(values.reshape(-1, 2))
         return cls.from_nuniq(values)
 
@@ -316,7 +314,10 @@ def _check_header(path: str | os.PathLike, header: Any, columns: int) -> None:
 
 def _merged(ranges: np.ndarray) -> np.ndarray:
     """Return ranges in order, those joined that overlap or follow on each other."""
+    ranges = ranges[ranges[:, 0] != ranges[:, 1]]
     ranges = ranges[np.argsort(ranges[:, 0], kind="stable")]
+    if not len(ranges):
+        return ranges
     reached = np.maximum.accumulate(ranges[:, 1])
     begins = np.concatenate([[True], ranges[1:, 0] > reached[:-1]])
     ends = np.concatenate([begins[1:], [True]])
@@ -336,4 +337,4 @@ def _cells_of_ranges(ranges: np.ndarray) -> tuple[tuple[int, int], ...]:
         behind = np.stack([last[is_full] << shift, ranges[is_full, 1]], axis=1)
         ranges = np.concatenate([ranges[~is_full], before, behind])
         ranges = ranges[ranges[:, 0] < ranges[:, 1]]
-    return tuple(cells)
+    return tuple(sorted(cells))
