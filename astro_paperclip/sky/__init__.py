@@ -17,13 +17,14 @@ from astro_paperclip.sky.moc import Moc
 from astro_paperclip.sky.overlap import overlaps
 from astro_paperclip.sky.polygon import Polygon
 from astro_paperclip.sky.regions import as_shape
-from astro_paperclip.sky.shapes import Box, Circle, Shape, Union
+from astro_paperclip.sky.shapes import Box, Circle, Outlined, Shape, Union
 from astro_paperclip.sky.stcs import parse_footprint
 
 __all__ = [
     "Box",
     "Circle",
     "Moc",
+    "Outlined",
     "Polygon",
     "Shape",
     "Union",

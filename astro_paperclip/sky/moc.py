@@ -122,7 +122,7 @@ class Moc(Shape):
         """
         order, ranges = None, []
         for token in (
-            re.sub(r"(\d+)\s*/", r" \1/ ", text.removeprefix("s")).replace(",", " ").split()
+            re.sub(r"(\d+)\s*/", r" \1/ ", text.strip().removeprefix("s")).replace(",", " ").split()
         ):
             if match := _ORDER.fullmatch(token):
                 order = int(match[1])
@@ -169,7 +169,7 @@ class Moc(Shape):
 
     @classmethod
     def from_mocpy(cls, moc: Any) -> "Moc":
-        """Take over a `mocpy.MOC`, or any object with its ``to_depth29_ranges``.
+        """Take over a ``mocpy.MOC``, or any object with its ``to_depth29_ranges``.
 
         Parameters
         ----------

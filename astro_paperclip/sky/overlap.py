@@ -44,7 +44,7 @@ def overlaps(shape: Shape, footprint: Shape) -> bool:
     -------
     overlap : bool
         Exact but for rounding: regions within 2e-9 arcsec of each other count as touching. A
-        MOC touches a circle, box or polygon that comes within 0.03 arcsec of one of its cells;
+        MOC touches a circle, box or polygon that comes within 0.02 arcsec of one of its cells;
         or, where they run along each other for long, within a 5000th of that length. Two
         MOCs overlap if they have a cell in common.
 

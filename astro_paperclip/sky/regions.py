@@ -3,10 +3,10 @@
 import numbers
 import os
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from astropy.coordinates import SkyCoord
 
 from astro_paperclip.exceptions import InvalidQueryError
@@ -39,13 +39,13 @@ def as_shape(region: Any) -> Shape:
         - a circle, polygon or rectangle of the package `regions
           <https://astropy-regions.readthedocs.io>`_, in any frame that can be converted to
           ICRS. Sides of polygons and rectangles are great circles;
-        - a `mocpy.MOC`;
+        - a ``mocpy.MOC``;
         - text: STC-S (see `parse_footprint`), or a MOC in ASCII (see `Moc.from_text`);
         - the path of a DS9 region file (``.reg``) or of a MOC in FITS (``.fits``);
         - numbers in degrees, as in the parameter POS of SIA2: three are centre and radius of a
           circle, four the limits of a range, in which infinite ones are open, and six or more
           the vertices of a polygon;
-        - a list of any of these, `regions.Regions` for instance, which are united.
+        - a list of any of these, ``regions.Regions`` for instance, which are united.
 
     Returns
     -------
@@ -75,12 +75,10 @@ def as_shape(region: Any) -> Shape:
     if hasattr(region, "meta") and hasattr(region, "visual"):
         return _from_region(region)
     members = getattr(region, "regions", region)
-    if isinstance(members, Iterable):
-        members = list(members)
-        if members and all(isinstance(member, numbers.Real) for member in members):
+    if isinstance(members, list | tuple | np.ndarray) and len(members):
+        if all(isinstance(member, numbers.Real) for member in members):
             return _from_numbers([float(member) for member in members])
-        if members:
-            return Union(tuple(as_shape(member) for member in members))
+        return Union(tuple(as_shape(member) for member in members))
     raise InvalidQueryError(f"{region!r:.200} is no region of the sky: {_FORMS}.")
 
 
@@ -149,9 +147,9 @@ def _rectangle(region: Any) -> SkyCoord:
     center = region.center
     size = region.width.to_value("deg"), region.height.to_value("deg")
     place = center.spherical.lon.to_value("deg"), center.spherical.lat.to_value("deg")
-    longitude, latitude = zip(*rectangle(*place, *size, region.angle.to_value("deg")), strict=True)
+    corners = np.array(rectangle(*place, *size, region.angle.to_value("deg")))
     frame = center.frame.replicate_without_data()
-    return SkyCoord(longitude, latitude, unit="deg", frame=frame)
+    return SkyCoord(*corners.T, unit="deg", frame=frame)
 
 
 def _pairs(coordinates: SkyCoord) -> list[tuple[float, float]]:

@@ -37,7 +37,7 @@ def rectangle(
     InvalidQueryError
         If there is no such rectangle.
     """
-    if not (0 < width < 180 and 0 < height < 180 and abs(dec) <= 90):
+    if not (0 < width < 180 and 0 < height < 180 and abs(dec) <= 90 and math.isfinite(ra)):
         raise InvalidQueryError(
             f"There is no rectangle of {width} by {height} deg at ({ra}, {dec}) deg: sides are "
             "more than 0 and less than 180 deg, declinations go from -90 to 90 deg."
