@@ -71,6 +71,7 @@ class Moc(Shape):
             )
         shift = 2 * (MAX_ORDER - order)
         ranges = _merged(np.stack([number << shift, (number + 1) << shift], axis=1))
+        ranges.flags.writeable = False
         object.__setattr__(self, "cells", _cells_of_ranges(ranges))
         object.__setattr__(self, "_ranges", ranges)
 

@@ -209,8 +209,11 @@ class Box(Outlined):
         # Of all points of a parallel the one on a position's own meridian is the nearest; of a
         # part of it elsewhere, an end is, which belongs to a meridian's edge.
         spans = self.spans(ra)
-        for edge in (self.dec_min, self.dec_max):
-            if abs(edge) < 90:
+        for edge, is_edge in (
+            (self.dec_min, self.dec_min > -90),
+            (self.dec_max, self.dec_max < 90),
+        ):
+            if is_edge:
                 nearest = np.where(spans, np.minimum(nearest, np.abs(dec - edge)), nearest)
         if not self.is_ring:
             points = unit_vectors(ra, dec)[..., None, :]

@@ -38,6 +38,8 @@ BOXES = {
     "three quarters": Box(90, 0, -60, 70),
     "tiny": Box(10, 10.0001, 20, 20.0001),
     "meridian": Box(10, 10, -20, 20),
+    "point": Box(10, 10, 20, 20),
+    "pole": Box(0, 360, 90, 90),
     "sky": Box(0, 360, -90, 90),
 }
 CONVEX = {
