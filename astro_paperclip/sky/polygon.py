@@ -40,8 +40,8 @@ class Polygon(Outlined):
     ----------
     vertices : tuple of (float, float)
         Right ascensions and declinations (ICRS, deg) of at least three vertices, which must fit
-        into a hemisphere. A vertex that the next one repeats, as the first may
-        the last, is dropped.
+        into a hemisphere. A vertex that the next one repeats, as the first may the last, is
+        dropped.
     """
 
     vertices: tuple[tuple[float, float], ...]
@@ -50,7 +50,7 @@ class Polygon(Outlined):
         object.__setattr__(self, "vertices", _distinct(self.vertices))
         if len(set(self.vertices)) < 3:
             raise InvalidQueryError(
-                f"A polygon needs three different vertices: {self.vertices} has fewer."
+                f"A polygon needs three different vertices: {self.vertices!r:.200} has fewer."
             )
         object.__setattr__(self, "_center", _hemisphere(self.edges[0]))
 
@@ -107,8 +107,9 @@ class Polygon(Outlined):
     def _odd(self, points: np.ndarray) -> np.ndarray:
         """Say for which points of the hemisphere an odd number of edges lies to the east."""
         x, y = self._projected(points).T[..., None]
+        # A vertex is projected once: both its edges must see it at the same height.
         x1, y1 = self._projected(self.edges[0]).T
-        x2, y2 = self._projected(self.edges[1]).T
+        x2, y2 = np.roll(x1, -1), np.roll(y1, -1)
         straddles = (y1 > y) != (y2 > y)
         turn = (x2 - x1) * (y - y1) - (y2 - y1) * (x - x1)
         is_east = (turn > 0) == (y2 > y1)
@@ -124,7 +125,7 @@ def _distinct(vertices: Any) -> tuple[tuple[float, float], ...]:
         pairs = [(float(ra) % 360 % 360, float(dec)) for ra, dec in vertices]
     except (TypeError, ValueError) as error:
         raise InvalidQueryError(
-            f"The vertices of a polygon are pairs of ra and dec in degrees, not {vertices!r}."
+            f"The vertices of a polygon are pairs of ra and dec in degrees, not {vertices!r:.200}."
         ) from error
     for ra, dec in pairs:
         if not (math.isfinite(ra) and -90 <= dec <= 90):

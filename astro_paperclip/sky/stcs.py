@@ -33,9 +33,9 @@ def parse_footprint(text: str) -> Shape:
     """Read a footprint in STC-S, in the manner of the archives that write it.
 
     The equatorial frames that archives name, GSC1, J2000 and FK5 for instance, or none, are
-    taken for ICRS: they agree within a fraction of an arcsecond (FK5 with ICRS within 0.03
-    arcsec; GSC1 positions are absolute to about 0.5 arcsec). Galactic coordinates are
-    converted.
+    taken for ICRS. FK5 and ICRS agree within 0.1 arcsec. That positions which go back to the
+    first Guide Star Catalog can be off by an arcsecond or so lies in the data, and stays.
+    Galactic coordinates are converted.
 
     Parameters
     ----------
