@@ -32,15 +32,16 @@ ROOMS = {
     "training": {"captions", "encoders", "evaluation.in_batch", "images", "pairs"},
     "encoders": {"captions", "images"},
     "pairs": {"columns", "images"},
-    "index": {"collection", "columns", "criteria"},
+    "index": {"collection", "columns", "criteria", "sky"},
     "simulation": {"columns", "images.footprint"},
     "results": {"columns"},
     "notebook": {"images"},
     "captions": set(),
     "collection": set(),
     "columns": set(),
-    "criteria": {"columns"},
+    "criteria": {"columns", "sky"},
     "images": set(),
+    "sky": set(),
     "vocabulary": set(),
     "cache": {"config"},
     "config": set(),
@@ -211,6 +212,7 @@ def test_no_arrow_runs_back_up():
     }
     order = list(TopologicalSorter(arrows).static_order())
     assert order.index("cli") > order.index("core") > order.index("index") > order.index("criteria")
+    assert order.index("criteria") > order.index("sky")
 
 
 def test_only_the_top_imports_core():

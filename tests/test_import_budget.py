@@ -65,6 +65,12 @@ def test_query_class_imports_nothing_heavy():
     assert heavy_imports("from astro_paperclip import PaperclipMast, PaperclipResult") == []
 
 
+def test_the_sky_imports_nothing_heavy_and_is_not_imported_by_others():
+    assert heavy_imports("import astro_paperclip.sky") == []
+    code = "import astro_paperclip; assert 'astro_paperclip.sky' not in sys.modules"
+    assert heavy_imports(code) == []
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["query", "--help"], ["train", "--help"]])
 def test_help_imports_nothing_heavy(arguments):
     code = "from astro_paperclip.cli.main import main; sys.exit(main())"
