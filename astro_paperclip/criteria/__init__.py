@@ -14,9 +14,36 @@ Range(field='t_min', gte=50000.0, lte=51000.0, gt=None, lt=None)
 Range(field='t_min', gte=53430.0, lte=None, gt=None, lt=53461.0)
 >>> criteria.parse(filters="!F814W")
 Not(term=Match(field='filters', values=('F814W',)))
+>>> criteria.Overlaps("POLYGON ICRS 10 -1 12 -1 11 1")
+Overlaps(region=Polygon(vertices=((10.0, -1.0), (12.0, -1.0), (11.0, 1.0))))
 """
 
 from astro_paperclip.criteria.grammar import parse
-from astro_paperclip.criteria.tree import And, Cone, Filter, Match, Not, Or, Range, Wildcard
+from astro_paperclip.criteria.tree import (
+    And,
+    Cone,
+    Filter,
+    Match,
+    Not,
+    Or,
+    Overlaps,
+    Range,
+    Wildcard,
+    Within,
+    replaced,
+)
 
-__all__ = ["And", "Cone", "Filter", "Match", "Not", "Or", "Range", "Wildcard", "parse"]
+__all__ = [
+    "And",
+    "Cone",
+    "Filter",
+    "Match",
+    "Not",
+    "Or",
+    "Overlaps",
+    "Range",
+    "Wildcard",
+    "Within",
+    "parse",
+    "replaced",
+]

@@ -1,11 +1,25 @@
 """The neutral filter tree: frozen dataclasses that know of no database."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from astro_paperclip.exceptions import InvalidQueryError
 
-__all__ = ["And", "Cone", "Filter", "Match", "Not", "Or", "Range", "Wildcard"]
+__all__ = [
+    "And",
+    "Cone",
+    "Filter",
+    "Match",
+    "Not",
+    "Or",
+    "Overlaps",
+    "Range",
+    "Wildcard",
+    "Within",
+    "replaced",
+]
 
 
 @dataclass(frozen=True)
@@ -93,5 +107,63 @@ class Cone:
             )
 
 
-Filter = And | Or | Not | Match | Wildcard | Range | Cone
+@dataclass(frozen=True)
+class Within:
+    """The position lies in a region of the sky, or on its boundary.
+
+    Parameters
+    ----------
+    region : object
+        Anything that `astro_paperclip.sky.as_shape` takes.
+    """
+
+    region: Any
+
+    def __post_init__(self):
+        _make_shape(self)
+
+
+@dataclass(frozen=True)
+class Overlaps:
+    """The footprint (``s_region``) shares a point with a region of the sky.
+
+    A row without a footprint, or with one that cannot be read, counts as its position.
+
+    Parameters
+    ----------
+    region : object
+        Anything that `astro_paperclip.sky.as_shape` takes.
+    """
+
+    region: Any
+
+    def __post_init__(self):
+        _make_shape(self)
+
+
+Filter = And | Or | Not | Match | Wildcard | Range | Cone | Within | Overlaps
 """Any node of a filter tree."""
+
+
+def replaced(where: Filter, replace: Callable[[Filter], Any]) -> Any:
+    """Return a tree in which each node that is no connective is what a function makes of it.
+
+    Parameters
+    ----------
+    where : Filter
+        The tree.
+    replace : callable
+        Takes a node other than `And`, `Or` and `Not`, and returns what stands in its place.
+    """
+    if isinstance(where, And | Or):
+        return type(where)(tuple(replaced(term, replace) for term in where.terms))
+    if isinstance(where, Not):
+        return Not(replaced(where.term, replace))
+    return replace(where)
+
+
+def _make_shape(node: Within | Overlaps) -> None:
+    # Reading regions takes astropy's coordinates, which a query of words does not need.
+    from astro_paperclip.sky import as_shape
+
+    object.__setattr__(node, "region", as_shape(node.region))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from astro_paperclip.exceptions import DiskSpaceError, IndexMismatchError, InvalidQueryError
+from astro_paperclip.index.regions import add_cells
 from astro_paperclip.index.schema import to_payload
 
 __all__ = ["check_room", "checked_id", "checked_points", "checked_vectors"]
@@ -68,7 +69,9 @@ def checked_points(
             f"{len(ids)} ids, {len(vectors)} vectors and {len(payloads)} payloads do not "
             "belong together: there must be as many of each."
         )
-    return ids, vectors, [to_payload(payload) for payload in payloads]
+    payloads = [to_payload(payload) for payload in payloads]
+    add_cells(payloads)
+    return ids, vectors, payloads
 
 
 def check_room(folder: Path, size: int) -> None:

@@ -26,8 +26,8 @@ class Dialect(Protocol):
     def is_value(self, field: str, value: str | int) -> Any:
         """Return that a field equals a text or a whole number, or has it in its list."""
 
-    def is_any(self, field: str, values: Sequence[str]) -> Any:
-        """Return that a field equals one of some texts, or has it in its list."""
+    def is_any(self, field: str, values: Sequence[str] | Sequence[int]) -> Any:
+        """Return that a field equals one of some texts or numbers, or has it in its list."""
 
     def is_between(
         self, field: str, gte: float | None, lte: float | None, gt: float | None, lt: float | None

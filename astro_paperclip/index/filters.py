@@ -3,18 +3,45 @@
 import math
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
 
-from astro_paperclip.criteria import And, Cone, Filter, Match, Not, Or, Range, Wildcard
+from astro_paperclip.criteria import (
+    And,
+    Cone,
+    Filter,
+    Match,
+    Not,
+    Or,
+    Range,
+    Wildcard,
+    replaced,
+)
 from astro_paperclip.exceptions import InvalidQueryError
 from astro_paperclip.index.dialect import Dialect
 from astro_paperclip.index.schema import FLAGS_FIELD, POSITION_FIELD, flag, lon_lat
 
-__all__ = ["expanded", "json_path", "translated"]
+__all__ = ["HasId", "InCells", "expanded", "json_path", "translated"]
 
 _EARTH_RADIUS = 6371008.8
 """Radius of Qdrant's sphere (m): the mean radius that the ``geo`` crate's haversine uses."""
+
+
+@dataclass(frozen=True)
+class InCells:
+    """The field, a list of whole numbers, has at least one of some."""
+
+    field: str
+    cells: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class HasId:
+    """The point's id is one of some."""
+
+    ids: tuple[str, ...]
+
 
 _EXACT_INTEGERS = 2**53
 _INT64 = range(-(2**63), 2**63)
@@ -35,26 +62,26 @@ def expanded(where: Filter, values: Callable[[str], Iterable[Any]]) -> Filter:
     Filter
         The same tree with a `~astro_paperclip.criteria.Match` for each wildcard.
     """
-    if isinstance(where, And | Or):
-        return type(where)(tuple(expanded(term, values) for term in where.terms))
-    if isinstance(where, Not):
-        return Not(expanded(where.term, values))
-    if isinstance(where, Wildcard):
-        pieces = re.split("[*%]", where.pattern)
+
+    def expand(node: Filter) -> Filter:
+        if not isinstance(node, Wildcard):
+            return node
+        pieces = re.split("[*%]", node.pattern)
         fits = re.compile(".*".join(map(re.escape, pieces)), re.IGNORECASE | re.DOTALL).fullmatch
-        texts = (value for value in values(where.field) if isinstance(value, str))
-        return Match(where.field, tuple(sorted(text for text in texts if fits(text))))
-    return where
+        texts = (value for value in values(node.field) if isinstance(value, str))
+        return Match(node.field, tuple(sorted(text for text in texts if fits(text))))
+
+    return replaced(where, expand)
 
 
 @singledispatch
 def translated(where: Filter, dialect: Dialect) -> Any:  # noqa: ARG001
-    """Return a tree without wildcards as a filter of an engine.
+    """Return a tree without wildcards and regions as a filter of an engine.
 
     Parameters
     ----------
     where : Filter
-        The tree, after `expanded`.
+        The tree, after `expanded` and `~astro_paperclip.index.regions.located`.
     dialect : Dialect
         Makes the engine's conditions.
 
@@ -99,6 +126,18 @@ def _(where: Range, dialect: Dialect) -> Any:
     return dialect.all_of(
         [dialect.is_between(json_path(where.field), gte, lte, where.gt, where.lt)]
     )
+
+
+@translated.register
+def _(where: InCells, dialect: Dialect) -> Any:
+    if not where.cells:
+        return _any_of([], dialect)
+    return dialect.all_of([dialect.is_any(where.field, where.cells)])
+
+
+@translated.register
+def _(where: HasId, dialect: Dialect) -> Any:
+    return dialect.all_of([dialect.has_id(where.ids)])
 
 
 @translated.register

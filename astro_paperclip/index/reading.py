@@ -11,6 +11,7 @@ from astro_paperclip.exceptions import CollectionError, InvalidQueryError
 from astro_paperclip.index.checks import checked_id, checked_vectors
 from astro_paperclip.index.engine import Engine
 from astro_paperclip.index.filters import expanded, json_path, translated
+from astro_paperclip.index.regions import located
 from astro_paperclip.index.schema import INDEXED_FIELDS
 from astro_paperclip.index.store import Hit, Record
 
@@ -135,9 +136,10 @@ class StoreReader:
         return counts
 
     def _translated(self, where: Filter | None) -> Any:
-        return (
-            None if where is None else translated(expanded(where, self.facet), self._engine.dialect)
-        )
+        if where is None or self._engine is None:
+            return None
+        where = located(expanded(where, self.facet), self._engine)
+        return translated(where, self._engine.dialect)
 
     def _check_open(self) -> None:
         if not self._is_open:

@@ -15,19 +15,24 @@ from astro_paperclip.columns import COLUMNS
 from astro_paperclip.exceptions import InvalidQueryError
 
 __all__ = [
+    "CELLS_FIELD",
     "FLAGS_FIELD",
+    "FOOTPRINT_FIELD",
     "INDEXED_FIELDS",
     "NAMESPACE",
+    "POSITION_COLUMNS",
     "POSITION_FIELD",
+    "RESERVED_FIELDS",
     "SCHEMA_VERSION",
     "flag",
     "from_payload",
     "lon_lat",
     "point_id",
+    "position_of",
     "to_payload",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version of what this module writes."""
 
 NAMESPACE = uuid.UUID("0d0a82eb-5b32-50f9-ab8f-0aed36d2a0aa")
@@ -35,6 +40,12 @@ NAMESPACE = uuid.UUID("0d0a82eb-5b32-50f9-ab8f-0aed36d2a0aa")
 
 POSITION_FIELD = "loc"
 """Payload field with the position on the sky as ``{"lon": deg, "lat": deg}``."""
+
+CELLS_FIELD = "_cells"
+"""Payload field with the HEALPix cells (NUNIQ) that the position lies in, at many orders."""
+
+FOOTPRINT_FIELD = "_footprint"
+"""Payload field with the HEALPix cells (NUNIQ) that the footprint may touch, at many orders."""
 
 FLAGS_FIELD = "_flags"
 """Payload field that lists the booleans of a row as ``"column=true"`` or ``"column=false"``.
@@ -52,10 +63,17 @@ INDEXED_FIELDS = {
     "t_min": "float",
     POSITION_FIELD: "geo",
     FLAGS_FIELD: "keyword",
+    CELLS_FIELD: "integer",
+    FOOTPRINT_FIELD: "integer",
 }
 """Payload fields with an index, and its type. Filters on other fields work too, but slower."""
 
-_POSITIONS = (("s_ra", "s_dec"), ("ra", "dec"))
+RESERVED_FIELDS = frozenset({POSITION_FIELD, CELLS_FIELD, FOOTPRINT_FIELD, FLAGS_FIELD})
+"""Payload fields that are no columns: they are made when a row is stored."""
+
+POSITION_COLUMNS = (("s_ra", "s_dec"), ("ra", "dec"))
+"""Columns with a position (ICRS, deg), the best first."""
+
 _LARGEST_LATITUDE = 90 - 1e-9
 _INT64 = range(-(2**63), 2**63)
 
@@ -93,7 +111,7 @@ def to_payload(row: Mapping[str, Any]) -> dict[str, Any]:
     -------
     dict
     """
-    for name in (POSITION_FIELD, FLAGS_FIELD):
+    for name in RESERVED_FIELDS:
         if name in row:
             raise InvalidQueryError(
                 f"The column name {name!r} is reserved for the index: rename the column."
@@ -106,9 +124,9 @@ def to_payload(row: Mapping[str, Any]) -> dict[str, Any]:
     flags = [flag(name, value) for name, value in payload.items() if isinstance(value, bool)]
     if flags:
         payload[FLAGS_FIELD] = flags
-    position = _position(payload)
+    position = position_of(payload)
     if position is not None:
-        payload[POSITION_FIELD] = position
+        payload[POSITION_FIELD] = lon_lat(*position)
     return payload
 
 
@@ -122,7 +140,7 @@ def from_payload(payload: Mapping[str, Any] | None) -> dict[str, Any]:
     return {
         name: _restored(value)
         for name, value in (payload or {}).items()
-        if name not in (POSITION_FIELD, FLAGS_FIELD)
+        if name not in RESERVED_FIELDS
     }
 
 
@@ -149,11 +167,12 @@ def lon_lat(ra: float, dec: float) -> dict[str, float]:
     return {"lon": (float(ra) + 180) % 360 - 180, "lat": latitude}
 
 
-def _position(payload: Mapping[str, Any]) -> dict[str, float] | None:
-    for ra_name, dec_name in _POSITIONS:
+def position_of(payload: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Return right ascension and declination (ICRS, deg) of a row, or `None` without them."""
+    for ra_name, dec_name in POSITION_COLUMNS:
         ra, dec = payload.get(ra_name), payload.get(dec_name)
         if isinstance(ra, float) and isinstance(dec, float) and abs(dec) <= 90:
-            return lon_lat(ra, dec)
+            return ra, dec
     return None
 
 

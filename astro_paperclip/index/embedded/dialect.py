@@ -27,8 +27,10 @@ class EdgeDialect:
         """Return equality."""
         return qdrant_edge.FieldCondition(key=field, match=qdrant_edge.MatchValue(value))
 
-    def is_any(self, field: str, values: Sequence[str]) -> qdrant_edge.FieldCondition:
-        """Return equality with one of some texts."""
+    def is_any(
+        self, field: str, values: Sequence[str] | Sequence[int]
+    ) -> qdrant_edge.FieldCondition:
+        """Return equality with one of some values."""
         return qdrant_edge.FieldCondition(key=field, match=qdrant_edge.MatchAny(list(values)))
 
     def is_between(

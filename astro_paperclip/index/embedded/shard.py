@@ -6,6 +6,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ _INDEX_PARAMETERS = {
     "keyword": qdrant_edge.KeywordIndexParams,
     "float": qdrant_edge.FloatIndexParams,
     "geo": qdrant_edge.GeoIndexParams,
+    "integer": partial(qdrant_edge.IntegerIndexParams, lookup=True, range=False),
 }
 
 

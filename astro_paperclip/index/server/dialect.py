@@ -26,8 +26,8 @@ class ServerDialect:
         """Return equality."""
         return models.FieldCondition(key=field, match=models.MatchValue(value=value))
 
-    def is_any(self, field: str, values: Sequence[str]) -> models.FieldCondition:
-        """Return equality with one of some texts."""
+    def is_any(self, field: str, values: Sequence[str] | Sequence[int]) -> models.FieldCondition:
+        """Return equality with one of some values."""
         return models.FieldCondition(key=field, match=models.MatchAny(any=list(values)))
 
     def is_between(

@@ -38,6 +38,9 @@ _INDEX_PARAMETERS = {
     "keyword": models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD),
     "float": models.FloatIndexParams(type=models.FloatIndexType.FLOAT),
     "geo": models.GeoIndexParams(type=models.GeoIndexType.GEO),
+    "integer": models.IntegerIndexParams(
+        type=models.IntegerIndexType.INTEGER, lookup=True, range=False
+    ),
 }
 
 

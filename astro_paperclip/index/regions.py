@@ -1,0 +1,155 @@
+"""Regions of the sky in filters: exact, by way of HEALPix cells that every engine can look up.
+
+A stored point lists the cells around its position, and those that its footprint may touch. A
+region is divided into cells wholly inside, whose points are certain, and cells on its boundary,
+whose few points are fetched and looked at one by one.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from astro_paperclip.criteria import And, Cone, Filter, Match, Not, Or, Overlaps, Within, replaced
+from astro_paperclip.exceptions import InvalidQueryError
+from astro_paperclip.index.engine import Engine
+from astro_paperclip.index.filters import HasId, InCells, json_path, translated
+from astro_paperclip.index.schema import (
+    CELLS_FIELD,
+    FLAGS_FIELD,
+    FOOTPRINT_FIELD,
+    POSITION_COLUMNS,
+    position_of,
+)
+from astro_paperclip.index.store import Record
+
+__all__ = ["add_cells", "located"]
+
+_POSITION_ORDER = 12
+"""Deepest order of the cells of a position: 0.9 arcmin wide."""
+
+_FOOTPRINT_ORDER = 10
+"""Deepest order of the cells of a footprint: 3.4 arcmin wide, about a field of Hubble's."""
+
+_FOOTPRINT_COLUMN = "s_region"
+_POSITION_IN_FOOTPRINT = "position in footprint"
+"""Flag of a row whose position lies in its footprint, or that has none besides it."""
+
+
+def add_cells(payloads: Sequence[dict[str, Any]]) -> None:
+    """Add to payloads the cells by which they are found in regions.
+
+    Parameters
+    ----------
+    payloads : sequence of dict
+        Rows as `~astro_paperclip.index.schema.to_payload` made them; changed in place.
+    """
+    positions = [position_of(payload) for payload in payloads]
+    if not any(positions) and not any(_FOOTPRINT_COLUMN in payload for payload in payloads):
+        return
+    from astro_paperclip.sky import ancestors, many_footprint_cells
+
+    placed = [row for row, position in enumerate(positions) if position]
+    if placed:
+        ra, dec = np.transpose([positions[row] for row in placed])
+        for row, cells in zip(placed, ancestors(ra, dec, _POSITION_ORDER).tolist(), strict=True):
+            payloads[row][CELLS_FIELD] = cells
+            payloads[row][FOOTPRINT_FIELD] = cells[: _FOOTPRINT_ORDER + 1]
+    footprints = {row: _footprint(payload) for row, payload in enumerate(payloads)}
+    outlined = [row for row, footprint in footprints.items() if footprint is not None]
+    cells = many_footprint_cells([footprints[row] for row in outlined], _FOOTPRINT_ORDER)
+    for row, found in zip(outlined, cells, strict=True):
+        payloads[row][FOOTPRINT_FIELD] = found
+    for row in placed:
+        if footprints[row] is None or footprints[row].contains(*positions[row]):
+            payloads[row].setdefault(FLAGS_FIELD, []).append(_POSITION_IN_FOOTPRINT)
+
+
+def located(where: Filter, engine: Engine) -> Any:
+    """Replace the regions of a tree by the cells and the points that they stand for.
+
+    Parameters
+    ----------
+    where : Filter
+        The tree.
+    engine : Engine
+        What is asked for the points whose cells do not decide.
+
+    Returns
+    -------
+    Filter
+        The same tree without `~astro_paperclip.criteria.Within` and
+        `~astro_paperclip.criteria.Overlaps`.
+    """
+
+    def locate(node: Filter) -> Any:
+        if isinstance(node, Within):
+            return _within(node.region, engine)
+        if isinstance(node, Overlaps):
+            return _overlapping(node.region, engine)
+        return node
+
+    return replaced(where, locate)
+
+
+def _within(region: Any, engine: Engine) -> Filter:
+    from astro_paperclip.sky import Circle, cover
+
+    if isinstance(region, Circle):
+        return Cone(region.ra, region.dec, region.radius)
+    inside, boundary = cover(region, _POSITION_ORDER)
+    doubtful = InCells(CELLS_FIELD, tuple(boundary.tolist()))
+    verified = [
+        record.id
+        for record in _fetched(doubtful, engine)
+        if region.contains(*position_of(record.payload))
+    ]
+    return Or((InCells(CELLS_FIELD, tuple(inside.tolist())), HasId(tuple(verified))))
+
+
+def _overlapping(region: Any, engine: Engine) -> Filter:
+    from astro_paperclip.sky import cover, query_cells
+
+    inside, _ = cover(region, _POSITION_ORDER)
+    certain = And(
+        (
+            Match(FLAGS_FIELD, (_POSITION_IN_FOOTPRINT,)),
+            InCells(CELLS_FIELD, tuple(inside.tolist())),
+        )
+    )
+    near = InCells(FOOTPRINT_FIELD, tuple(query_cells(region, _FOOTPRINT_ORDER)))
+    verified = [
+        record.id
+        for record in _fetched(And((near, Not(certain))), engine)
+        if _overlaps(region, record.payload)
+    ]
+    return Or((certain, HasId(tuple(verified))))
+
+
+def _fetched(where: Any, engine: Engine) -> list[Record]:
+    """Return the points that fit, with what is needed to look at them one by one."""
+    names = {name for pair in POSITION_COLUMNS for name in pair} | {_FOOTPRINT_COLUMN}
+    columns = [json_path(name) for name in sorted(names)]
+    return list(engine.scroll(translated(where, engine.dialect), columns, vectors=False))
+
+
+def _overlaps(region: Any, payload: Mapping[str, Any]) -> bool:
+    from astro_paperclip.sky import overlaps
+
+    footprint = _footprint(payload)
+    if footprint is None:
+        return bool(region.contains(*position_of(payload)))
+    return overlaps(region, footprint)
+
+
+def _footprint(payload: Mapping[str, Any]) -> Any:
+    """Return the footprint of a row, or `None` where it has none that can be read."""
+    text = payload.get(_FOOTPRINT_COLUMN)
+    if not isinstance(text, str) or not text.strip():
+        return None
+    from astro_paperclip.sky import parse_footprint
+
+    try:
+        return parse_footprint(text)
+    except InvalidQueryError:
+        return None
