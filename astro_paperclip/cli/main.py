@@ -20,6 +20,7 @@ from astro_paperclip.cli import (
     evaluate,
     index,
     index_copy,
+    index_upgrade,
     info,
     query,
     simulate,
@@ -35,8 +36,20 @@ _BROKEN_PIPE = 141
 _OBJECTS_BETWEEN_COLLECTIONS = 200_000
 _EXTRAS = {"matplotlib": "evaluation", "sklearn": "evaluation"}
 
-_VERBS = (demo, simulate, build, train, evaluate, describe, index, index_copy, query, info)
-_TWO_WORDS = {("index", "copy")}
+_VERBS = (
+    demo,
+    simulate,
+    build,
+    train,
+    evaluate,
+    describe,
+    index,
+    index_copy,
+    index_upgrade,
+    query,
+    info,
+)
+_TWO_WORDS = {("index", "copy"), ("index", "upgrade")}
 
 _DESCRIPTION = """\
 Find Hubble observations by what they show.

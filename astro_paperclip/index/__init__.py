@@ -9,6 +9,7 @@ from astro_paperclip.index.copying import CopyReport, copy_collection
 from astro_paperclip.index.opening import open_store
 from astro_paperclip.index.schema import point_id
 from astro_paperclip.index.store import Hit, Record, Store
+from astro_paperclip.index.upgrading import upgrade_index
 
 __all__ = [
     "CopyReport",
@@ -20,4 +21,5 @@ __all__ = [
     "is_address",
     "open_store",
     "point_id",
+    "upgrade_index",
 ]

@@ -2,9 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from astro_paperclip.exceptions import CollectionError, IndexMismatchError, Inva
 from astro_paperclip.files import written_whole_folder
 from astro_paperclip.index.address import ServerAddress, is_address
 from astro_paperclip.index.opening import open_store
-from astro_paperclip.index.store import Record, Store
+from astro_paperclip.index.store import Store, in_pages
 
 __all__ = ["CopyReport", "copy_collection"]
 
@@ -165,7 +163,7 @@ def _add_missing(
     """Copy what the target lacks; return how many that were, and the ids of points by number."""
     n_seen, n_copied, ids = 0, 0, []
     with tqdm(total=origin.count(), unit="points", disable=not progress) as bar:
-        for page in _pages(origin):
+        for page in in_pages(origin.scroll(with_vectors=True), _POINTS_PER_PAGE):
             missing = set(copy.missing([record.id for record in page]))
             lacking = [record for record in page if record.id in missing]
             if lacking:
@@ -179,12 +177,6 @@ def _add_missing(
             n_copied += len(lacking)
             bar.update(len(page))
     return n_copied, ids
-
-
-def _pages(store: Store) -> Iterator[list[Record]]:
-    records = store.scroll(with_vectors=True)
-    while page := list(islice(records, _POINTS_PER_PAGE)):
-        yield page
 
 
 def _check_counts(origin: Store, copy: Store, source: str, target: str) -> None:

@@ -53,7 +53,9 @@ class Manifest:
     collection: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def from_content(cls, content: Any, engine: str, where: str, remedy: str) -> "Manifest":
+    def from_content(
+        cls, content: Any, engine: str, where: str, remedy: str, oldest: int = SCHEMA_VERSION
+    ) -> "Manifest":
         """Return a manifest that was stored as a dictionary.
 
         Parameters
@@ -66,6 +68,8 @@ class Manifest:
             Where it was found, for messages.
         remedy : str
             What else can be done than to update this package, for messages.
+        oldest : int, optional
+            The oldest form of payloads that will do.
 
         Raises
         ------
@@ -79,11 +83,17 @@ class Manifest:
                 f"{where} is damaged or of another version ({error}). Update astro_paperclip, or "
                 f"{remedy}"
             ) from error
-        if (manifest.engine, manifest.schema_version) != (engine, SCHEMA_VERSION):
+        if manifest.engine != engine or manifest.schema_version > SCHEMA_VERSION:
             raise CollectionError(
                 f"{where} describes an index of {manifest.engine}, version "
                 f"{manifest.schema_version}; this astro_paperclip reads {engine}, version "
                 f"{SCHEMA_VERSION}. Update it, or {remedy}"
+            )
+        if manifest.schema_version < oldest:
+            raise CollectionError(
+                f"{where} describes an index of version {manifest.schema_version}, and this "
+                f"astro_paperclip searches version {SCHEMA_VERSION}: bring it up to date with "
+                "astro-paperclip index upgrade COLLECTION"
             )
         return manifest
 

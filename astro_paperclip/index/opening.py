@@ -5,6 +5,7 @@ from importlib.util import find_spec
 
 from astro_paperclip.exceptions import CollectionError
 from astro_paperclip.index.address import is_address
+from astro_paperclip.index.schema import SCHEMA_VERSION
 from astro_paperclip.index.store import Store
 
 __all__ = ["open_store"]
@@ -15,6 +16,7 @@ def open_store(
     mode: str = "r",
     dimension: int | None = None,
     encoder: str | None = None,
+    oldest: int = SCHEMA_VERSION,
 ) -> Store:
     """Open the index of a collection.
 
@@ -32,6 +34,9 @@ def open_store(
     encoder : str, optional
         Fingerprint of the encoder that makes the vectors: recorded in a new index, and
         compared with what an index records.
+    oldest : int, optional
+        The oldest form of stored rows that will do: by default the present one. Older ones are
+        brought up to date by `~astro_paperclip.index.upgrade_index`.
 
     Returns
     -------
@@ -71,11 +76,11 @@ def open_store(
         _check_installed("qdrant_client", "qdrant-client")
         from astro_paperclip.index.server import ServerStore
 
-        return ServerStore(location, mode=mode, dimension=dimension, encoder=encoder)
+        return ServerStore(location, mode=mode, dimension=dimension, encoder=encoder, oldest=oldest)
     _check_installed("qdrant_edge", "qdrant-edge-py")
     from astro_paperclip.index.embedded import EmbeddedStore
 
-    return EmbeddedStore(location, mode=mode, dimension=dimension, encoder=encoder)
+    return EmbeddedStore(location, mode=mode, dimension=dimension, encoder=encoder, oldest=oldest)
 
 
 def _check_installed(module: str, package: str) -> None:

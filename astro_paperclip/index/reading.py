@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from astro_paperclip.exceptions import CollectionError, InvalidQueryError
 from astro_paperclip.index.checks import checked_id, checked_vectors
 from astro_paperclip.index.engine import Engine
 from astro_paperclip.index.filters import expanded, json_path, translated
+from astro_paperclip.index.manifest import Manifest
 from astro_paperclip.index.regions import located
-from astro_paperclip.index.schema import INDEXED_FIELDS
+from astro_paperclip.index.schema import INDEXED_FIELDS, SCHEMA_VERSION
 from astro_paperclip.index.store import Hit, Record
 
 __all__ = ["StoreReader"]
@@ -22,13 +24,24 @@ class StoreReader:
     """Searches what a subclass opens.
 
     Attributes that the subclass sets: ``_location``, named in messages, ``_is_open``, and, as soon
-    as there is an index, ``_dimension`` and ``_engine``. Without an index there are no points.
+    as there is an index, ``_dimension``, ``_manifest`` and ``_engine``. Without an index there are
+    no points.
     """
 
     _location: Any
     _is_open: bool = True
     _dimension: int | None = None
     _engine: Engine | None = None
+    _manifest: Manifest | None = None
+
+    @property
+    def schema_version(self) -> int:
+        """Version of the form of the stored rows."""
+        return self._manifest.schema_version if self._manifest else SCHEMA_VERSION
+
+    def mark_upgraded(self) -> None:
+        """Say that all rows have been stored again, in the present form."""
+        self._manifest = replace(self._manifest, schema_version=SCHEMA_VERSION)
 
     def search(
         self,

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from astro_paperclip.criteria import Filter
 
-__all__ = ["Hit", "Record", "Store"]
+__all__ = ["Hit", "Record", "Store", "in_pages"]
 
 
 @dataclass(frozen=True)
@@ -129,3 +130,9 @@ class Store(Protocol):
     def __enter__(self) -> "Store": ...
 
     def __exit__(self, *exception: object) -> None: ...
+
+
+def in_pages(records: Iterator[Record], size: int) -> Iterator[list[Record]]:
+    """Iterate over records, some at a time."""
+    while page := list(islice(records, size)):
+        yield page

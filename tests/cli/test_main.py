@@ -24,6 +24,7 @@ VERBS = [
     "describe",
     "index",
     "index copy",
+    "index upgrade",
     "query",
     "info",
 ]

@@ -11,6 +11,7 @@ from pathlib import Path
 from astro_paperclip.exceptions import CollectionError
 from astro_paperclip.files import written_whole
 from astro_paperclip.index.manifest import Manifest, how_to_index
+from astro_paperclip.index.schema import SCHEMA_VERSION
 
 __all__ = [
     "ENGINE",
@@ -35,8 +36,8 @@ def has_manifest(folder: Path) -> bool:
     return (folder / _MANIFEST).is_file()
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """Return the manifest of the index in a folder.
+def read_manifest(folder: Path, oldest: int = SCHEMA_VERSION) -> Manifest:
+    """Return the manifest of the index in a folder, whose payload is not older than a version.
 
     Raises
     ------
@@ -49,7 +50,7 @@ def read_manifest(folder: Path) -> Manifest:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CollectionError(f"{path} is damaged ({error}): {remedy}") from error
-    return Manifest.from_content(content, ENGINE, str(path), remedy)
+    return Manifest.from_content(content, ENGINE, str(path), remedy, oldest)
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:

@@ -70,12 +70,7 @@ class Shard:
                 str(path), qdrant_edge.EdgeConfig(vectors=vectors, wal_enabled=True)
             )
         created = cls(shard, folder)
-        for field, kind in INDEXED_FIELDS.items():
-            # Links in a graph for each indexed value cost four times the build and still miss.
-            parameters = _INDEX_PARAMETERS[kind](enable_hnsw=False)
-            created.call(
-                "update", qdrant_edge.UpdateOperation.create_field_index(field, parameters)
-            )
+        created.create_missing_indexes()
         return created
 
     @classmethod
@@ -110,6 +105,14 @@ class Shard:
         except BaseException:
             shutil.rmtree(view, ignore_errors=True)
             raise
+
+    def create_missing_indexes(self) -> None:
+        """Make those indexes of payload fields that are not there."""
+        for field in INDEXED_FIELDS.keys() - self.call("info").payload_schema.keys():
+            # Links in a graph for each indexed value cost four times the build and still miss.
+            parameters = _INDEX_PARAMETERS[INDEXED_FIELDS[field]](enable_hnsw=False)
+            operation = qdrant_edge.UpdateOperation.create_field_index(field, parameters)
+            self.call("update", operation)
 
     def call(self, method: str, *args: Any) -> Any:
         """Call a method of the engine's shard.

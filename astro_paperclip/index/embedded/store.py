@@ -40,6 +40,7 @@ from astro_paperclip.index.engine import VECTOR
 from astro_paperclip.index.locking import IndexLock
 from astro_paperclip.index.manifest import COMPLETE, INTERRUPTED, WRITING, Manifest, how_to_index
 from astro_paperclip.index.reading import StoreReader
+from astro_paperclip.index.schema import SCHEMA_VERSION
 
 __all__ = ["EmbeddedStore"]
 
@@ -63,6 +64,8 @@ class EmbeddedStore(StoreReader):
         Length of a vector. By default that of the index, or of the first vectors stored.
     encoder : str, optional
         Fingerprint of the encoder: recorded in a new index, compared with that of another.
+    oldest : int, optional
+        The oldest form of payloads that will do: the present one, unless it is to be upgraded.
 
     Raises
     ------
@@ -85,6 +88,7 @@ class EmbeddedStore(StoreReader):
         mode: str = "r",
         dimension: int | None = None,
         encoder: str | None = None,
+        oldest: int = SCHEMA_VERSION,
     ):
         if mode not in ("r", "w"):
             raise InvalidQueryError(f"mode is 'r' or 'w', not {mode!r}.")
@@ -93,6 +97,7 @@ class EmbeddedStore(StoreReader):
         self._mode = mode
         self._dimension = dimension
         self._encoder = encoder
+        self._oldest = oldest
         self._manifest = None
         self._unflushed = 0
         self._has_written = False
@@ -163,6 +168,8 @@ class EmbeddedStore(StoreReader):
         if not is_broken_off:
             check_files(self._manifest, self._folder)
         self._hold(Shard.load(self._folder / _SHARD, self._folder))
+        if self._mode == "w":
+            self._engine.create_missing_indexes()
         if is_broken_off:
             self._finish(INTERRUPTED)
         self._check_contents()
@@ -187,7 +194,7 @@ class EmbeddedStore(StoreReader):
         self._hold(Shard.load(self._folder / _SHARD, self._folder))
 
     def _read_manifest(self) -> Manifest:
-        manifest = read_manifest(self._folder)
+        manifest = read_manifest(self._folder, self._oldest)
         manifest.check_vectors_of(self._encoder, self._dimension, self._folder)
         self._manifest = manifest
         self._dimension = manifest.dimension

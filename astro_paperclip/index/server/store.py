@@ -21,7 +21,7 @@ from astro_paperclip.index.checks import checked_points
 from astro_paperclip.index.engine import VECTOR
 from astro_paperclip.index.manifest import COMPLETE, INTERRUPTED, WRITING, Manifest
 from astro_paperclip.index.reading import StoreReader
-from astro_paperclip.index.schema import INDEXED_FIELDS
+from astro_paperclip.index.schema import INDEXED_FIELDS, SCHEMA_VERSION
 from astro_paperclip.index.server.connection import Connection
 from astro_paperclip.index.server.points import ServerPoints
 
@@ -57,6 +57,8 @@ class ServerStore(StoreReader):
         Length of a vector. By default that of the index, or of the first vectors stored.
     encoder : str, optional
         Fingerprint of the encoder: recorded in a new index, compared with that of another.
+    oldest : int, optional
+        The oldest form of payloads that will do: the present one, unless it is to be upgraded.
 
     Raises
     ------
@@ -79,6 +81,7 @@ class ServerStore(StoreReader):
         mode: str = "r",
         dimension: int | None = None,
         encoder: str | None = None,
+        oldest: int = SCHEMA_VERSION,
     ):
         if mode not in ("r", "w"):
             raise InvalidQueryError(f"mode is 'r' or 'w', not {mode!r}.")
@@ -86,6 +89,7 @@ class ServerStore(StoreReader):
         self._mode = mode
         self._dimension = dimension
         self._encoder = encoder
+        self._oldest = oldest
         self._manifest = None
         self._has_written = False
         self._connection = Connection(self._location)
@@ -131,7 +135,7 @@ class ServerStore(StoreReader):
                 f"{self._location} was not made by astro_paperclip: it has no record of what is "
                 f"in it. To make one, {remedy}"
             )
-        return Manifest.from_content(content, ENGINE, str(self._location), remedy)
+        return Manifest.from_content(content, ENGINE, str(self._location), remedy, self._oldest)
 
     def _check_contents(self) -> None:
         """Check that the points are there which were when writing was last finished."""

@@ -1,0 +1,61 @@
+"""Bring an index of an earlier version of this package up to date."""
+
+import os
+
+import numpy as np
+from tqdm import tqdm
+
+from astro_paperclip.index.opening import open_store
+from astro_paperclip.index.schema import SCHEMA_VERSION
+from astro_paperclip.index.store import in_pages
+
+__all__ = ["upgrade_index"]
+
+_OLDEST = 1
+"""The oldest form of stored rows that can be brought up to date: the first one."""
+
+_POINTS_PER_PAGE = 1024
+
+
+def upgrade_index(location: str | os.PathLike, *, progress: bool = True) -> int:
+    """Store all rows of an index again, in the form that this version searches.
+
+    Vectors stay as they are. When it is interrupted, nothing is lost, and the index is of the
+    earlier version still: upgrade again.
+
+    Parameters
+    ----------
+    location : str or path-like
+        The collection's directory, or its address on a server.
+    progress : bool, optional
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    int
+        Number of points that were stored again: none where the index was up to date.
+
+    Raises
+    ------
+    CollectionError
+        If there is no index, or it is damaged.
+    CollectionLockedError
+        If another process has it open.
+    """
+    with open_store(location, mode="r", oldest=_OLDEST) as store:
+        version, total = store.schema_version, store.count()
+    if version == SCHEMA_VERSION:
+        return 0
+    with (
+        open_store(location, mode="w", oldest=_OLDEST) as store,
+        tqdm(total=total, unit="points", disable=not progress) as bar,
+    ):
+        for page in in_pages(store.scroll(with_vectors=True), _POINTS_PER_PAGE):
+            store.upsert(
+                [record.id for record in page],
+                np.stack([record.vector for record in page]),
+                [record.payload for record in page],
+            )
+            bar.update(len(page))
+        store.mark_upgraded()
+    return total
