@@ -19,6 +19,7 @@ from astro_paperclip.cli import (
     describe,
     evaluate,
     index,
+    index_check,
     index_copy,
     index_upgrade,
     info,
@@ -45,11 +46,12 @@ _VERBS = (
     describe,
     index,
     index_copy,
+    index_check,
     index_upgrade,
     query,
     info,
 )
-_TWO_WORDS = {("index", "copy"), ("index", "upgrade")}
+_TWO_WORDS = {("index", "check"), ("index", "copy"), ("index", "upgrade")}
 
 _DESCRIPTION = """\
 Find Hubble observations by what they show.

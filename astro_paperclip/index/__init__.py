@@ -5,6 +5,7 @@ stands behind it.
 """
 
 from astro_paperclip.index.address import ServerAddress, is_address
+from astro_paperclip.index.checking import IndexCheck, check_index
 from astro_paperclip.index.copying import CopyReport, copy_collection
 from astro_paperclip.index.opening import open_store
 from astro_paperclip.index.schema import point_id
@@ -14,9 +15,11 @@ from astro_paperclip.index.upgrading import upgrade_index
 __all__ = [
     "CopyReport",
     "Hit",
+    "IndexCheck",
     "Record",
     "ServerAddress",
     "Store",
+    "check_index",
     "copy_collection",
     "is_address",
     "open_store",

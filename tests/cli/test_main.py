@@ -24,6 +24,7 @@ VERBS = [
     "describe",
     "index",
     "index copy",
+    "index check",
     "index upgrade",
     "query",
     "info",

@@ -22,6 +22,13 @@ from astro_paperclip.index.embedded import store as store_module
 from .conftest import assert_holds, make_points
 
 
+@pytest.fixture
+def store(collection):
+    """The open store of the collection that is only read."""
+    with open_store(collection) as opened:
+        yield opened
+
+
 class TestChanges:
     def test_many_batches(self, tmp_path, monkeypatch):
         monkeypatch.setattr(store_module, "_POINTS_PER_UPDATE", 7)

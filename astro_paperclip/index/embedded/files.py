@@ -29,6 +29,7 @@ ENGINE = "qdrant-edge"
 _MANIFEST = "manifest.json"
 _SEGMENTS = "segments"
 _JOURNALS = "*_journal.dat"
+_CHANGING = ("edge_config.json", "wal/first-index")
 
 
 def has_manifest(folder: Path) -> bool:
@@ -63,6 +64,14 @@ def write_manifest(manifest: Manifest, folder: Path) -> None:
         raise CollectionError(f"{folder / _MANIFEST} cannot be written: {error}.") from error
 
 
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def check_files(manifest: Manifest, folder: Path) -> None:
     """Check that no file of the engine was lost or cut short.
 
@@ -74,17 +83,27 @@ def check_files(manifest: Manifest, folder: Path) -> None:
     for name, size in manifest.files.items():
         path = folder / name
         found = path.stat().st_size if path.is_file() else None
-        if found is None or found < size:
-            what = "is missing" if found is None else f"has {found} of {size} bytes"
-            raise CollectionError(
-                f"The index in {folder} is damaged: {path} {what}. Remove {folder} and index "
-                f"again: {how_to_index(folder.parent)}"
-            )
+        if found is None:
+            what = "is missing"
+        elif found < size:
+            what = f"has {found} of {size} bytes"
+        elif path.suffix == ".json" and not _is_json(path):
+            what = "was cut short"
+        else:
+            continue
+        raise CollectionError(
+            f"The index in {folder} is damaged: {path} {what}. Remove {folder} and index "
+            f"again: {how_to_index(folder.parent)}"
+        )
 
 
 def file_sizes(folder: Path, shard: Path) -> dict[str, int]:
-    """Return the sizes (bytes) of the data files of a shard, by path within ``folder``."""
-    sizes = {}
+    """Return the sizes (bytes) of the data files of a shard, by path within ``folder``.
+
+    Of files that change whenever the shard is opened, it is only noted that there are some.
+    """
+    changing = [shard / name for name in _CHANGING]
+    sizes = {path.relative_to(folder).as_posix(): 0 for path in changing if path.is_file()}
     for path in sorted((shard / _SEGMENTS).rglob("*")):
         name = path.relative_to(folder)
         is_passing = path.match(_JOURNALS) or any(part.startswith(".") for part in name.parts)
