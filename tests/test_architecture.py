@@ -25,7 +25,7 @@ ROOMS = {
     "demo": {"building", "core", "encoders", "evaluation", "notebook", "results", "simulation"}
     | {"training"},
     "building": {"archive", "collection", "encoders", "images", "index", "pairs", "training"},
-    "archive": {"columns", "criteria", "images"},
+    "archive": {"columns", "criteria", "images", "sky"},
     "core": {"archive", "collection", "encoders", "images", "index", "results", "searching"},
     "searching": {"collection", "index"},
     "evaluation": {"encoders", "images", "notebook.tiles", "pairs", "vocabulary"},

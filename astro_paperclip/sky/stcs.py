@@ -91,7 +91,7 @@ class _Reader:
     def refuse(self, reason: str) -> NoReturn:
         """Raise the error that says what is wrong with the text."""
         raise InvalidQueryError(
-            f"{self.text!r:.200} is no footprint: {reason}. One looks like "
+            f"{self.text!r:.200} is no region of the sky: {reason}. One looks like "
             "'POLYGON ICRS 10 20 11 20 11 21' or 'CIRCLE ICRS 10 20 0.5'."
         )
 
@@ -165,7 +165,7 @@ class _Reader:
         try:
             return _made(kind, frame, numbers)
         except InvalidQueryError as error:
-            raise InvalidQueryError(f"{self.text!r:.200} is no footprint: {error}") from error
+            raise InvalidQueryError(f"{self.text!r:.200} is no region of the sky: {error}") from error
 
 
 def _made(kind: str, frame: str, numbers: list[float]) -> Shape:

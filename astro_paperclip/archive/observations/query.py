@@ -18,18 +18,13 @@ from astro_paperclip import criteria as grammar
 from astro_paperclip.archive.mast import Mast
 from astro_paperclip.archive.observations.matching import fits
 from astro_paperclip.archive.observations.portal import PortalRoute, portal_criteria
-from astro_paperclip.archive.observations.sky import (
-    Shape,
-    overlapping,
-    read_region,
-    separations,
-    surrounding,
-)
+from astro_paperclip.archive.observations.sky import overlapping, separations, surrounding
 from astro_paperclip.archive.observations.tables import observation_table
 from astro_paperclip.archive.observations.tap import TapRoute
 from astro_paperclip.columns import COLUMNS, OBSERVATION_COLUMNS
 from astro_paperclip.criteria import And, Cone, Filter, Match
 from astro_paperclip.exceptions import ArchiveError, InvalidQueryError, NoResultsWarning
+from astro_paperclip.sky import Shape, as_shape
 
 __all__ = ["query_observations"]
 
@@ -55,7 +50,7 @@ class _Question:
 
     proposals: tuple[str, ...] | None
     where: And
-    shapes: tuple[Shape, ...]
+    shape: Shape | None
     position: SkyCoord | None
 
     @property
@@ -102,8 +97,9 @@ def query_observations(
     radius : str, float or `~astropy.units.Quantity`, optional
         Only with ``coordinates``: a number is in degrees. Default 0.2 deg.
     region : optional
-        Observations whose footprint shares a point with this: a circle or a polygon of
-        the package ``regions``, a text in STC-S, or several of those.
+        Observations whose footprint shares a point with this: anything that
+        `astro_paperclip.sky.as_shape` takes, such as a circle or a polygon of the package
+        ``regions``, a ``mocpy.MOC``, or a text in STC-S.
     route : {"auto", "portal", "tap"}
         Whom to ask: MAST's portal as astroquery does; its TAP service; or, by default, the
         TAP service for more than 20 proposals and for what the portal cannot be asked, and the
@@ -140,8 +136,8 @@ def query_observations(
     else:
         table = _asked(question, route, mast or Mast(), progress)
         wanted = fits(question.whole, table)
-        if question.shapes:
-            wanted &= overlapping(question.shapes, table)
+        if question.shape is not None:
+            wanted &= overlapping(question.shape, table)
         if not wanted.all():
             # Which columns are masked, and how long texts are, must not depend on other rows.
             table = Table(observation_table(table[wanted]), meta=table.meta, copy=False)
@@ -179,12 +175,12 @@ def _question(mission, proposal_id, coordinates, radius, region, criteria) -> _Q
     position = None if coordinates is None else _position(coordinates)
     if position is not None:
         terms = (*terms, _cone(position, 0.2 if radius is None else radius))
-    shapes = () if region is None else tuple(read_region(region))
-    if shapes:
-        around = surrounding(shapes)
+    shape = None if region is None else as_shape(region)
+    if shape is not None:
+        around = surrounding(shape)
         reach = _reach(mission)
         terms = (*terms, Cone(around.ra, around.dec, min(180.0, around.radius + reach)))
-    return _Question(proposals, And(terms), shapes, position)
+    return _Question(proposals, And(terms), shape, position)
 
 
 def _split(where: Filter | None) -> tuple[tuple[str, ...] | None, tuple[Filter, ...]]:

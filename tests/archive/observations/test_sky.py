@@ -1,5 +1,6 @@
 """Positions, footprints and regions."""
 
+import json
 import math
 
 import numpy as np
@@ -7,51 +8,10 @@ import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import MaskedColumn, Table
-from regions import CircleSkyRegion, PolygonSkyRegion
 
-from astro_paperclip.archive.observations.sky import (
-    box,
-    overlapping,
-    read_region,
-    read_shapes,
-    separations,
-    surrounding,
-)
+from astro_paperclip.archive.observations.sky import box, overlapping, separations, surrounding
 from astro_paperclip.criteria import Cone
-from astro_paperclip.exceptions import InvalidQueryError
-
-
-@pytest.mark.parametrize(
-    ("text", "points", "radii"),
-    [
-        ("POLYGON GSC1  23.17  60.66  23.15  60.61  23.06  60.62  23.17 60.66", [3], [0]),
-        ("POLYGON J2000 23.1 60.6 23.2 60.6 23.2 60.7", [3], [0]),
-        ("Polygon ICRS -0.1 -60.6 0.2 -60.6 0.2 -60.7 -0.1 -60.7", [4], [0]),
-        ("POLYGON 23.1 60.6 23.2 60.6 23.2 60.7", [3], [0]),
-        ("CIRCLE ICRS  23.49019638  60.6 0.625", [1], [0.625]),
-        ("POLYGON 1 2 3 4 5 6 POLYGON 1 2 3 4 5 6 7 8", [3, 4], [0, 0]),
-        ("UNION ICRS (POLYGON 1 2 3 4 5 6 CIRCLE 1 2 3e-1)", [3, 1], [0, 0.3]),
-        ("CIRCLE GALACTIC 1 2 3", [], []),
-        ("POLYGON ICRS 1 2 3 4 5", [], []),
-        ("RANGE 1 2 3 4", [], []),
-        ("", [], []),
-    ],
-)
-def test_footprints_are_read(text, points, radii):
-    shapes = read_shapes(text)
-    assert [len(shape.points) for shape in shapes] == points
-    assert [shape.radius for shape in shapes] == radii
-
-
-def test_every_recorded_footprint_is_read(shared):
-    import json
-
-    path = shared / "data" / "mast_records" / "astroquery" / "caom.json"
-    for row in json.loads(path.read_text())["data"]:
-        (shape, *_) = read_shapes(row["s_region"])
-        center = surrounding([shape])
-        here = SkyCoord(center.ra, center.dec, unit="deg")
-        assert here.separation(SkyCoord(row["s_ra"], row["s_dec"], unit="deg")) < 0.05 * u.deg
+from astro_paperclip.sky import as_shape, parse_footprint
 
 
 def polygon(*corners):
@@ -90,7 +50,7 @@ HOOK = polygon((10, 0), (11, 0), (11, 0.3), (10.3, 0.3), (10.3, 0.7), (11, 0.7),
 )
 def test_overlap(region, footprint, expected):
     table = Table({"s_region": [footprint], "s_ra": [0.0], "s_dec": [0.0]})
-    assert overlapping(read_region(region), table).tolist() == [expected]
+    assert overlapping(as_shape(region), table).tolist() == [expected]
 
 
 def test_an_edge_is_a_great_circle():
@@ -99,7 +59,7 @@ def test_an_edge_is_a_great_circle():
     footprint = polygon((0, 60), (90, 60), (45, 75))
     table = Table({"s_region": [footprint], "s_ra": [45.0], "s_dec": [65.0]})
     for offset, expected in [(-0.2, False), (-0.05, True), (0.05, True)]:
-        region = read_region(f"CIRCLE 45 {summit + offset} 0.1")
+        region = as_shape(f"CIRCLE 45 {summit + offset} 0.1")
         assert overlapping(region, table).tolist() == [expected]
 
 
@@ -111,30 +71,15 @@ def test_without_a_footprint_the_position_counts():
             "s_dec": [20.0, 21.0, 20.0],
         }
     )
-    assert overlapping(read_region("CIRCLE 10 20 0.1"), table).tolist() == [True, False, False]
+    assert overlapping(as_shape("CIRCLE 10 20 0.1"), table).tolist() == [True, False, False]
 
 
-def test_regions_of_the_package_regions():
-    center = SkyCoord(10.5, 60.25, unit="deg")
-    circle = CircleSkyRegion(center.galactic, 6 * u.arcmin)
-    (shape,) = read_region(circle)
-    assert shape.radius == pytest.approx(0.1)
-    np.testing.assert_allclose(shape.points, [[10.5, 60.25]])
-    corners = SkyCoord([10, 11, 11], [60, 60, 61], unit="deg")
-    (shape,) = read_region(PolygonSkyRegion(corners))
-    np.testing.assert_allclose(shape.points, [[10, 60], [11, 60], [11, 61]])
-    assert len(read_region([circle, "CIRCLE 1 2 3"])) == 2
-
-
-@pytest.mark.parametrize("region", ["M 51", "CIRCLE 1 2", 5, [], [7], "BOX ICRS 1 2 3 4"])
-def test_what_is_no_region(region):
-    with pytest.raises(InvalidQueryError, match="no region of the sky"):
-        read_region(region)
-
-
-def test_a_region_that_is_too_large():
-    with pytest.raises(InvalidQueryError, match="too large"):
-        read_region("CIRCLE 0 0 50")
+def test_surroundings_hold_every_recorded_footprint(shared):
+    path = shared / "data" / "mast_records" / "astroquery" / "caom.json"
+    for row in json.loads(path.read_text())["data"]:
+        center = surrounding(parse_footprint(row["s_region"]))
+        here = SkyCoord(center.ra, center.dec, unit="deg")
+        assert here.separation(SkyCoord(row["s_ra"], row["s_dec"], unit="deg")) < 0.05 * u.deg
 
 
 @pytest.mark.parametrize(
