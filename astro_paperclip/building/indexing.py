@@ -150,6 +150,7 @@ def index_pairs(
         skipped = _add(
             store, table, rows, ids, home, encoder, batch_size=batch_size, progress=progress
         )
+        store.flush()
         n_points = store.count()
     home.save()
     report = IndexReport(

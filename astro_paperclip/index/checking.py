@@ -60,8 +60,8 @@ def check_index(location: str | os.PathLike, *, progress: bool = True) -> IndexC
     """Look at everything that an index holds.
 
     Every row is read, every vector must be a direction, and a share of them must be found by a
-    search. An index in a directory that has no faults is opened for writing as well, to see
-    that it can be; nothing is written.
+    search. An index in a directory is opened for writing as well, to see that it can be; nothing
+    is written.
 
     Parameters
     ----------
@@ -86,8 +86,7 @@ def check_index(location: str | os.PathLike, *, progress: bool = True) -> IndexC
                 faults.append(_not_finished(location))
             n_points = store.count()
             faults += _faults_of_points(store, n_points, progress)
-        if not is_address(location) and not faults:
-            # Closing it would make one that was not finished pass for finished.
+        if not is_address(location):
             open_store(location, mode="w").close()
     except CollectionLockedError as error:
         notes.append(f"It could not be looked at as a whole: {error}")

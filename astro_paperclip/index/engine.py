@@ -7,6 +7,7 @@ import numpy as np
 
 from astro_paperclip.index.dialect import Dialect
 from astro_paperclip.index.store import Hit, Record
+from astro_paperclip.index.words import WordWeights
 
 __all__ = ["VECTOR", "Engine"]
 
@@ -25,6 +26,9 @@ class Engine(Protocol):
 
     def nearest(self, vector: np.ndarray, where: Any, limit: int) -> list[Hit]:
         """Return the points that are most similar to a vector, by falling score."""
+
+    def nearest_words(self, words: WordWeights, where: Any, limit: int) -> list[Hit]:
+        """Return the points whose words score highest by BM25, by falling score."""
 
     def retrieve(self, ids: Sequence[str], payload: bool, vectors: bool) -> Iterator[Record]:
         """Iterate over the points with these ids, in any order."""

@@ -16,6 +16,7 @@ from astro_paperclip.index.manifest import Manifest
 from astro_paperclip.index.regions import located
 from astro_paperclip.index.schema import INDEXED_FIELDS, SCHEMA_VERSION
 from astro_paperclip.index.store import Hit, Record
+from astro_paperclip.index.words import query_words
 
 __all__ = ["StoreReader"]
 
@@ -70,6 +71,37 @@ class StoreReader:
             By falling score, equal scores by id.
         """
         del exact  # there is no graph to approximate with
+        vector = np.asarray(vector)
+        if vector.ndim != 1:
+            raise InvalidQueryError(f"A search takes one vector, not an array of {vector.shape}.")
+        vector = checked_vectors(vector[np.newaxis], self._dimension)[0]
+        return self._ranked("nearest", vector, where, limit, offset)
+
+    def search_words(
+        self, text: str, where: Filter | None = None, limit: int = 10, offset: int = 0
+    ) -> list[Hit]:
+        """Return the points whose texts have the words of a text, by BM25.
+
+        Parameters
+        ----------
+        text : str
+            Words to look for, in English.
+        where : Filter, optional
+            Only points that fit.
+        limit, offset : int
+            How many points to return, after how many better ones.
+
+        Returns
+        -------
+        list of Hit
+            By falling score, equal scores by id; only points that have one of the words.
+        """
+        return self._ranked("nearest_words", query_words(text), where, limit, offset)
+
+    def _ranked(
+        self, method: str, query: Any, where: Filter | None, limit: int, offset: int
+    ) -> list[Hit]:
+        """Return the best answers of one of the engine's searches, equal ones by id."""
         if limit < 1 or offset < 0:
             raise InvalidQueryError(
                 f"limit={limit}, offset={offset}: the limit must be at least 1, the offset 0."
@@ -77,18 +109,15 @@ class StoreReader:
         self._check_open()
         if self._engine is None:
             return []
-        vector = np.asarray(vector)
-        if vector.ndim != 1:
-            raise InvalidQueryError(f"A search takes one vector, not an array of {vector.shape}.")
-        vector = checked_vectors(vector[np.newaxis], self._dimension)[0]
+        find = getattr(self._engine, method)
         where = self._translated(where)
         end = offset + limit
         wanted = end + 1
-        hits = self._engine.nearest(vector, where, wanted)
+        hits = find(query, where, wanted)
         # Which of several equal points the engine returns is chance, unless it returns them all.
         while len(hits) == wanted and hits[-1].score == hits[end - 1].score:
             wanted *= 2
-            hits = self._engine.nearest(vector, where, wanted)
+            hits = find(query, where, wanted)
         return sorted(hits, key=lambda hit: (-hit.score, hit.id))[offset:end]
 
     def retrieve(self, ids: Sequence[str], with_vectors: bool = False) -> list[Record]:

@@ -100,6 +100,27 @@ class Store(Protocol):
             By falling score, equal scores by id.
         """
 
+    def search_words(
+        self, text: str, where: Filter | None = None, limit: int = 10, offset: int = 0
+    ) -> list[Hit]:
+        """Return the points whose texts have the words of a text.
+
+        Parameters
+        ----------
+        text : str
+            Words to look for, in English: they are stemmed, and stop words are left out. Looked
+            at are title, abstract, caption, summary and target.
+        where : Filter, optional
+            Only points that fit.
+        limit, offset : int
+            How many points to return, after how many better ones.
+
+        Returns
+        -------
+        list of Hit
+            By falling BM25 score, equal scores by id; only points that have one of the words.
+        """
+
     def retrieve(self, ids: Sequence[str], with_vectors: bool = False) -> list[Record]:
         """Return the points with these ids, in this order, without those that are not there."""
 

@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 from astro_paperclip.index.opening import open_store
 from astro_paperclip.index.schema import SCHEMA_VERSION
-from astro_paperclip.index.store import in_pages
+from astro_paperclip.index.store import Store, in_pages
 
 __all__ = ["upgrade_index"]
 
@@ -42,14 +42,15 @@ def upgrade_index(location: str | os.PathLike, *, progress: bool = True) -> int:
     CollectionLockedError
         If another process has it open.
     """
-    with open_store(location, mode="r", oldest=_OLDEST) as store:
-        version, total = store.schema_version, store.count()
-    if version == SCHEMA_VERSION:
-        return 0
-    with (
-        open_store(location, mode="w", oldest=_OLDEST) as store,
-        tqdm(total=total, unit="points", disable=not progress) as bar,
-    ):
+    with open_store(location, mode="w", oldest=_OLDEST) as store:
+        if store.schema_version == SCHEMA_VERSION:
+            return 0
+        return _store_again(store, progress)
+
+
+def _store_again(store: Store, progress: bool) -> int:
+    total = store.count()
+    with tqdm(total=total, unit="points", disable=not progress) as bar:
         for page in in_pages(store.scroll(with_vectors=True), _POINTS_PER_PAGE):
             store.upsert(
                 [record.id for record in page],
@@ -57,5 +58,5 @@ def upgrade_index(location: str | os.PathLike, *, progress: bool = True) -> int:
                 [record.payload for record in page],
             )
             bar.update(len(page))
-        store.mark_upgraded()
+    store.mark_upgraded()
     return total

@@ -165,7 +165,9 @@ class _Reader:
         try:
             return _made(kind, frame, numbers)
         except InvalidQueryError as error:
-            raise InvalidQueryError(f"{self.text!r:.200} is no region of the sky: {error}") from error
+            raise InvalidQueryError(
+                f"{self.text!r:.200} is no region of the sky: {error}"
+            ) from error
 
 
 def _made(kind: str, frame: str, numbers: list[float]) -> Shape:

@@ -1,5 +1,6 @@
 """The one place where the engine, Qdrant Edge, is called."""
 
+import json
 import os
 import shutil
 import tempfile
@@ -20,10 +21,12 @@ from astro_paperclip.index.engine import VECTOR
 from astro_paperclip.index.manifest import how_to_index
 from astro_paperclip.index.schema import INDEXED_FIELDS, from_payload
 from astro_paperclip.index.store import Hit, Record
+from astro_paperclip.index.words import WORDS, WordWeights, row_words
 
 __all__ = ["Shard", "engine_version"]
 
 _SEGMENTS = "segments"
+_CONFIGURATION = "edge_config.json"
 _POINTS_PER_PAGE = 1000
 _INDEX_PARAMETERS = {
     "keyword": qdrant_edge.KeywordIndexParams,
@@ -31,6 +34,8 @@ _INDEX_PARAMETERS = {
     "geo": qdrant_edge.GeoIndexParams,
     "integer": partial(qdrant_edge.IntegerIndexParams, lookup=True, range=False),
 }
+
+_SPARSE_VECTORS = {WORDS: qdrant_edge.EdgeSparseVectorParams(modifier=qdrant_edge.Modifier.Idf)}
 
 
 class Shard:
@@ -67,7 +72,10 @@ class Shard:
         }
         with _engine_errors(folder):
             shard = qdrant_edge.EdgeShard.create(
-                str(path), qdrant_edge.EdgeConfig(vectors=vectors, wal_enabled=True)
+                str(path),
+                qdrant_edge.EdgeConfig(
+                    vectors=vectors, sparse_vectors=_SPARSE_VECTORS, wal_enabled=True
+                ),
             )
         created = cls(shard, folder)
         created.create_missing_indexes()
@@ -99,7 +107,9 @@ class Shard:
                     size=dimension, distance=qdrant_edge.Distance.Cosine
                 )
             }
-            config = qdrant_edge.EdgeConfig(vectors=vectors, wal_enabled=False)
+            config = qdrant_edge.EdgeConfig(
+                vectors=vectors, sparse_vectors=_SPARSE_VECTORS, wal_enabled=False
+            )
             with _engine_errors(folder):
                 return cls(qdrant_edge.EdgeShard.load(str(view), config), folder, view)
         except BaseException:
@@ -113,6 +123,13 @@ class Shard:
             parameters = _INDEX_PARAMETERS[INDEXED_FIELDS[field]](enable_hnsw=False)
             operation = qdrant_edge.UpdateOperation.create_field_index(field, parameters)
             self.call("update", operation)
+
+    def make_room_for_words(self, path: Path) -> None:
+        """Add the sparse vector of words to a shard that was made without it."""
+        configuration = json.loads((path / _CONFIGURATION).read_text(encoding="utf-8"))
+        if WORDS not in (configuration.get("sparse_vectors") or {}):
+            idf = qdrant_edge.Modifier.Idf
+            self.call("update", qdrant_edge.UpdateOperation.create_sparse_vector(WORDS, idf))
 
     def call(self, method: str, *args: Any) -> Any:
         """Call a method of the engine's shard.
@@ -138,7 +155,7 @@ class Shard:
     def upsert(self, ids: list[str], vectors: np.ndarray, payloads: list[dict]) -> None:
         """Store points in one update of the engine."""
         points = [
-            qdrant_edge.Point(point, {VECTOR: vector}, payload)
+            qdrant_edge.Point(point, _vectors(vector, payload), payload)
             for point, vector, payload in zip(ids, vectors.tolist(), payloads, strict=True)
         ]
         self.call("update", qdrant_edge.UpdateOperation.upsert_points(points))
@@ -151,8 +168,20 @@ class Shard:
         self, vector: np.ndarray, where: qdrant_edge.Filter | None, limit: int
     ) -> list[Hit]:
         """Return the points that are most similar to a vector, by falling score."""
+        return self._best(qdrant_edge.Query.Nearest(vector.tolist(), using=VECTOR), where, limit)
+
+    def nearest_words(
+        self, words: WordWeights, where: qdrant_edge.Filter | None, limit: int
+    ) -> list[Hit]:
+        """Return the points whose words score highest, by falling score."""
+        sparse = qdrant_edge.SparseVector(*words)
+        return self._best(qdrant_edge.Query.Nearest(sparse, using=WORDS), where, limit)
+
+    def _best(
+        self, query: qdrant_edge.Query, where: qdrant_edge.Filter | None, limit: int
+    ) -> list[Hit]:
         request = qdrant_edge.QueryRequest(
-            query=qdrant_edge.Query.Nearest(vector.tolist(), using=VECTOR),
+            query=query,
             filter=where,
             limit=limit,
             params=qdrant_edge.SearchParams(exact=True),
@@ -216,6 +245,11 @@ class Shard:
 def engine_version() -> str:
     """Return the version of Qdrant Edge."""
     return metadata.version("qdrant-edge-py")
+
+
+def _vectors(vector: list[float], payload: dict) -> dict:
+    words = row_words(payload)
+    return {VECTOR: vector} | ({WORDS: qdrant_edge.SparseVector(*words)} if words else {})
 
 
 def _record(point: Any) -> Record:

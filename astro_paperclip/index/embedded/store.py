@@ -169,6 +169,7 @@ class EmbeddedStore(StoreReader):
             check_files(self._manifest, self._folder)
         self._hold(Shard.load(self._folder / _SHARD, self._folder))
         if self._mode == "w":
+            self._engine.make_room_for_words(self._folder / _SHARD)
             self._engine.create_missing_indexes()
         if is_broken_off:
             self._finish(INTERRUPTED)
@@ -233,9 +234,8 @@ class EmbeddedStore(StoreReader):
         if not self._is_open:
             return
         try:
-            if self._mode == "w" and self._manifest and self._manifest.state != COMPLETE:
-                self.flush()
             if self._has_written:
+                self.flush()
                 self._settle()
         finally:
             self._release()
