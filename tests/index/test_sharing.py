@@ -221,6 +221,10 @@ class TestInterruption:
             store.close()
         with open_store(tmp_path, mode="w") as store:
             assert store.missing([point_id("a")]) == []
+        with pytest.warns(CollectionInterruptedWarning):
+            open_store(tmp_path).close()
+        with open_store(tmp_path, mode="w") as store:
+            store.flush()
         with open_store(tmp_path) as store:
             assert store.info()["state"] == "complete"
 
@@ -280,8 +284,8 @@ class TestInterruption:
                     allowed.setdefault(row, {None}).add(int(stamp))
             allowed = self.check(tmp_path, allowed, by_writer=seed % 2 == 0)
         assert done > 20
-        with open_store(tmp_path, mode="w"):
-            pass
+        with open_store(tmp_path, mode="w") as store:
+            store.flush()
         with open_store(tmp_path) as store:
             assert store.info()["state"] == "complete"
             assert store.count() == sum(None not in stamps for stamps in allowed.values())
