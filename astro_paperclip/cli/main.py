@@ -20,6 +20,8 @@ from astro_paperclip.cli import (
     evaluate,
     index,
     index_copy,
+    index_create,
+    index_finish,
     info,
     query,
     simulate,
@@ -35,8 +37,12 @@ _BROKEN_PIPE = 141
 _OBJECTS_BETWEEN_COLLECTIONS = 200_000
 _EXTRAS = {"matplotlib": "evaluation", "sklearn": "evaluation"}
 
-_VERBS = (demo, simulate, build, train, evaluate, describe, index, index_copy, query, info)
-_TWO_WORDS = {("index", "copy")}
+_VERBS = (
+    *(demo, simulate, build, train, evaluate, describe),
+    *(index, index_create, index_copy, index_finish),
+    *(query, info),
+)
+_TWO_WORDS = {("index", "create"), ("index", "copy"), ("index", "finish")}
 
 _DESCRIPTION = """\
 Find Hubble observations by what they show.
