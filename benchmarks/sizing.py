@@ -13,8 +13,8 @@ from astro_paperclip.index import Profile
 
 BYTES = {"float32": 4, "float16": 2}
 
-# Measured with Qdrant Edge 0.9.0 on two cores of an AMD EPYC processor, 24 GiB, one thread, with
-# a million clustered vectors of 512 components and synthetic rows.
+# Measured with Qdrant Edge 0.9.0 on two cores and 24 GiB, in one thread, with a million clustered
+# vectors of 512 components and synthetic rows.
 ROW = 692
 """Bytes on disk of a row, its indexes and its id: 2,740 MB less 2,048 MB of vectors."""
 GRAPH = 397

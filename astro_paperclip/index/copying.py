@@ -22,10 +22,10 @@ from astro_paperclip.index.store import Record, Store
 __all__ = ["CopyReport", "copy_collection"]
 
 _POINTS_PER_PAGE = 1024
-_LARGEST_DIFFERENCE = {"float32": 1e-6, "float16": 2**-11}
+_LARGEST_DIFFERENCE = {"float32": 1e-6, "float16": 2**-10}
 """How far [1] components of unit vectors may be apart, which are rounded and normalised once more.
 
-float16 has 11 binary digits: rounding changes a component, and the length of a vector, by 2**-12
+float16 has 11 binary digits: rounding changes a component, and the length of a vector, by 2**-11
 of its value at most.
 """
 
