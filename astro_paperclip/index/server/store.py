@@ -105,7 +105,8 @@ class ServerStore(StoreReader):
         name = self._location.collection
         self._server_version = _checked_version(self._connection, self._location)
         if self._connection.call("collection_exists", name):
-            self._check_wanted()
+            if self._profile is not None:
+                raise self._present()
             self._adopt()
         elif self._mode == "r":
             raise self._missing()
@@ -119,12 +120,11 @@ class ServerStore(StoreReader):
             f"{self._location}"
         )
 
-    def _check_wanted(self) -> None:
-        if self._profile is not None:
-            raise CollectionError(
-                f"There is a collection {self._location} already, and most settings cannot be "
-                "changed later: choose another name, or remove it on the server first."
-            )
+    def _present(self) -> CollectionError:
+        return CollectionError(
+            f"There is a collection {self._location} already, and most settings cannot be "
+            "changed later: choose another name, or remove it on the server first."
+        )
 
     def _adopt(self) -> None:
         """Take up what is on the server."""
@@ -186,7 +186,7 @@ class ServerStore(StoreReader):
         make_collection(self._connection, name, manifest)
         self._adopt()
         if self._profile is not None and self._profile != self._made_with:
-            self._check_wanted()  # another writer was first
+            raise self._present()  # another writer was first
 
     def upsert(
         self, ids: Sequence[str], vectors: np.ndarray, payloads: Sequence[Mapping[str, Any]]
