@@ -22,7 +22,7 @@ def describe_collection(path: str | Path) -> dict:
     -------
     description : dict
         ``collection``, ``points``, ``state``, ``encoder``, ``fingerprint``, ``dimension``,
-        ``views``, ``created`` and ``modified``.
+        ``views``, ``created`` and ``modified``; of one on a server, ``profile``, too.
 
     Raises
     ------
@@ -31,8 +31,7 @@ def describe_collection(path: str | Path) -> dict:
     """
     if is_address(path):
         with open_store(path) as store:
-            info = store.info()
-        return _described(Collection.from_content(path, info["collection"]), info)
+            return _described_on_server(path, store.info())
     home = Collection.open(path)
     if not home.is_indexed:
         entries = Ledger(home.path)
@@ -46,6 +45,19 @@ def describe_collection(path: str | Path) -> dict:
         }
     with open_store(home.path) as store:
         return _described(home, store.info())
+
+
+def _described_on_server(address: str, info: dict) -> dict:
+    if info["collection"]:
+        facts = _described(Collection.from_content(address, info["collection"]), info)
+    else:
+        names = {"points": "count", "state": "state", "fingerprint": "encoder"}
+        facts = {"collection": address} | {name: info[key] for name, key in names.items()}
+        facts["dimension"] = info["dimension"]
+    loading = f", without its graph until: astro-paperclip index finish {address}"
+    return facts | {
+        "profile": info["profile"].get("name", "") + loading * info["is_loading"],
+    }
 
 
 def _described(home: Collection, info: dict) -> dict:

@@ -21,6 +21,8 @@ from astro_paperclip.cli import (
     index,
     index_check,
     index_copy,
+    index_create,
+    index_finish,
     index_upgrade,
     info,
     query,
@@ -38,20 +40,11 @@ _OBJECTS_BETWEEN_COLLECTIONS = 200_000
 _EXTRAS = {"matplotlib": "evaluation", "sklearn": "evaluation"}
 
 _VERBS = (
-    demo,
-    simulate,
-    build,
-    train,
-    evaluate,
-    describe,
-    index,
-    index_copy,
-    index_check,
-    index_upgrade,
-    query,
-    info,
+    *(demo, simulate, build, train, evaluate, describe),
+    *(index, index_create, index_copy, index_finish, index_check, index_upgrade),
+    *(query, info),
 )
-_TWO_WORDS = {("index", "check"), ("index", "copy"), ("index", "upgrade")}
+_TWO_WORDS = {("index", second) for second in ("check", "copy", "create", "finish", "upgrade")}
 
 _DESCRIPTION = """\
 Find Hubble observations by what they show.

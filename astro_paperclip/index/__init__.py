@@ -7,20 +7,26 @@ stands behind it.
 from astro_paperclip.index.address import ServerAddress, is_address
 from astro_paperclip.index.checking import IndexCheck, check_index
 from astro_paperclip.index.copying import CopyReport, copy_collection
+from astro_paperclip.index.creating import create_index, finish_index
 from astro_paperclip.index.opening import open_store
+from astro_paperclip.index.profiles import PROFILES, Profile
 from astro_paperclip.index.schema import point_id
 from astro_paperclip.index.store import Hit, Record, Store
 from astro_paperclip.index.upgrading import upgrade_index
 
 __all__ = [
+    "PROFILES",
     "CopyReport",
     "Hit",
     "IndexCheck",
+    "Profile",
     "Record",
     "ServerAddress",
     "Store",
     "check_index",
     "copy_collection",
+    "create_index",
+    "finish_index",
     "is_address",
     "open_store",
     "point_id",

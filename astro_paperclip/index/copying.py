@@ -13,14 +13,19 @@ from astro_paperclip.collection import OWN_ENCODER, Collection
 from astro_paperclip.exceptions import CollectionError, IndexMismatchError, InvalidQueryError
 from astro_paperclip.files import written_whole_folder
 from astro_paperclip.index.address import ServerAddress, is_address
+from astro_paperclip.index.creating import finish_index
 from astro_paperclip.index.opening import open_store
 from astro_paperclip.index.store import Store, in_pages
 
 __all__ = ["CopyReport", "copy_collection"]
 
 _POINTS_PER_PAGE = 1024
-_LARGEST_DIFFERENCE = 1e-6
-"""How far [1] components of unit vectors may be apart: float32, normalised once more."""
+_LARGEST_DIFFERENCE = {"float32": 1e-6, "float16": 2**-10}
+"""How far [1] components of unit vectors may be apart, which are rounded and normalised once more.
+
+float16 has 11 binary digits: rounding changes a component, and the length of a vector, by 2**-11
+of its value at most.
+"""
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,8 @@ def copy_collection(
     Points that the target has already are left alone, so that an interrupted copy goes on where
     it stopped. Pictures are not copied, nor is anything else that building a collection made;
     the collection's own encoder goes along from directory to directory, as a server holds none.
+    Where the target was made for a bulk load (`create_index`), the copy waits in the end until
+    the server has built its graph.
 
     Parameters
     ----------
@@ -106,6 +113,8 @@ def copy_collection(
             n_copied, ids = _add_missing(origin, copy, drawn, progress)
             _check_counts(origin, copy, source, target)
             _check_equal(origin, copy, ids, f"{source} and {target}")
+    if is_address(target):
+        finish_index(target, progress=progress)
     return CopyReport(source, target, n_points, n_copied, n_points - n_copied, len(ids))
 
 
@@ -189,13 +198,14 @@ def _check_counts(origin: Store, copy: Store, source: str, target: str) -> None:
 
 
 def _check_equal(origin: Store, copy: Store, ids: list[str], both: str) -> None:
+    largest = max(_LARGEST_DIFFERENCE[_datatype(store)] for store in (origin, copy))
     for start in range(0, len(ids), _POINTS_PER_PAGE):
         page = ids[start : start + _POINTS_PER_PAGE]
         ours, theirs = (store.retrieve(page, with_vectors=True) for store in (origin, copy))
         for one, other in zip(ours, theirs, strict=True):
             if one.id != other.id or one.payload != other.payload:
                 what = "payload"
-            elif np.abs(one.vector - other.vector).max() > _LARGEST_DIFFERENCE:
+            elif np.abs(one.vector - other.vector).max() > largest:
                 what = "vector"
             else:
                 continue
@@ -203,3 +213,7 @@ def _check_equal(origin: Store, copy: Store, ids: list[str], both: str) -> None:
                 f"The point {one.id} has another {what} in one of {both}: it was indexed again "
                 "since. Remove the copy, then copy again."
             )
+
+
+def _datatype(store: Store) -> str:
+    return store.info().get("profile", {}).get("datatype", "float32")

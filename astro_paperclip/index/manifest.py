@@ -39,6 +39,8 @@ class Manifest:
         Version of the payload's form.
     collection : dict
         What ``collection.toml`` says, for an index that lies on a server, without one.
+    profile : dict
+        What `~astro_paperclip.index.Profile.as_content` gave, for an index on a server.
     """
 
     dimension: int
@@ -51,6 +53,7 @@ class Manifest:
     files: dict[str, int] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
     collection: dict[str, Any] = field(default_factory=dict)
+    profile: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_content(

@@ -8,7 +8,7 @@ from astro_paperclip.index.address import is_address
 from astro_paperclip.index.schema import SCHEMA_VERSION
 from astro_paperclip.index.store import Store
 
-__all__ = ["open_store"]
+__all__ = ["check_installed", "open_store"]
 
 
 def open_store(
@@ -73,17 +73,18 @@ def open_store(
     # An engine is loaded by those who open an index, not by everyone who imports a name.
     location = os.fspath(location)
     if is_address(location):
-        _check_installed("qdrant_client", "qdrant-client")
+        check_installed("qdrant_client", "qdrant-client")
         from astro_paperclip.index.server import ServerStore
 
         return ServerStore(location, mode=mode, dimension=dimension, encoder=encoder, oldest=oldest)
-    _check_installed("qdrant_edge", "qdrant-edge-py")
+    check_installed("qdrant_edge", "qdrant-edge-py")
     from astro_paperclip.index.embedded import EmbeddedStore
 
     return EmbeddedStore(location, mode=mode, dimension=dimension, encoder=encoder, oldest=oldest)
 
 
-def _check_installed(module: str, package: str) -> None:
+def check_installed(module: str, package: str) -> None:
+    """Raise an error that says how to install what an engine needs, where it is missing."""
     if find_spec(module) is None:
         raise CollectionError(
             f"Searching this collection needs {package}: "

@@ -67,6 +67,35 @@ def test_index(replace, capsys):
     )
 
 
+def test_index_create_for_an_encoder(replace, capsys):
+    load = replace("encoders.load", return_value=SimpleNamespace(dim=512, fingerprint="abc"))
+    made = SimpleNamespace(name="cluster")
+    create = replace("index.create_index", return_value=made)
+    arguments = "index create http://a/b --profile cluster --encoder my-encoder --device cpu"
+    assert main(arguments.split()) == 0
+    assert given(load).items() >= {"name": "my-encoder", "device": "cpu"}.items()
+    assert given(create) == {
+        "address": "http://a/b",
+        "dimension": 512,
+        "encoder": "abc",
+        "profile": "cluster",
+    }
+    assert "profile cluster, for vectors of length 512" in capsys.readouterr().out
+
+
+def test_index_create_for_a_length(replace):
+    create = replace("index.create_index", return_value=SimpleNamespace(name="laptop"))
+    assert main(["index", "create", "http://a/b", "--dimension", "8"]) == 0
+    assert given(create).items() >= {"dimension": 8, "encoder": None, "profile": "laptop"}.items()
+
+
+def test_index_finish(replace, capsys):
+    finish = replace("index.finish_index", return_value=True)
+    assert main(["index", "finish", "http://a/b", "--quiet"]) == 0
+    assert given(finish) == {"address": "http://a/b", "progress": False}
+    assert capsys.readouterr().out == "http://a/b has its graph.\n"
+
+
 def test_views_are_those_of_the_encoders():
     pytest.importorskip("torch")
     from astro_paperclip.encoders import views

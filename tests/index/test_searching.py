@@ -127,6 +127,7 @@ def test_description(address, directory):
     there, here = describe_collection(address), describe_collection(directory)
     assert there.pop("collection") == address
     assert here.pop("collection") == str(directory)
+    assert there.pop("profile") == "laptop"
     assert there == here
 
 

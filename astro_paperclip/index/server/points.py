@@ -12,6 +12,7 @@ from astro_paperclip.index.schema import from_payload
 from astro_paperclip.index.server.connection import Connection
 from astro_paperclip.index.server.dialect import ServerDialect
 from astro_paperclip.index.store import Hit, Record
+from astro_paperclip.index.words import WORDS, WordWeights, row_words
 
 __all__ = ["ServerPoints"]
 
@@ -40,10 +41,19 @@ class ServerPoints:
 
     def nearest(self, vector: np.ndarray, where: models.Filter | None, limit: int) -> list[Hit]:
         """Return the points that are most similar to a vector, by falling score."""
+        return self._best(vector.tolist(), VECTOR, where, limit)
+
+    def nearest_words(
+        self, words: WordWeights, where: models.Filter | None, limit: int
+    ) -> list[Hit]:
+        """Return the points whose words score highest, by falling score."""
+        return self._best(_sparse(words), WORDS, where, limit)
+
+    def _best(self, query: Any, using: str, where: models.Filter | None, limit: int) -> list[Hit]:
         answer = self._call(
             "query_points",
-            query=vector.tolist(),
-            using=VECTOR,
+            query=query,
+            using=using,
             query_filter=where,
             limit=limit,
             search_params=models.SearchParams(exact=True),
@@ -94,7 +104,7 @@ class ServerPoints:
     def upsert(self, ids: Sequence[str], vectors: np.ndarray, payloads: Sequence[dict]) -> None:
         """Store points; each batch is acknowledged by the server before this returns."""
         points = [
-            models.PointStruct(id=point, vector={VECTOR: vector}, payload=payload)
+            models.PointStruct(id=point, vector=_vectors(vector, payload), payload=payload)
             for point, vector, payload in zip(ids, vectors.tolist(), payloads, strict=True)
         ]
         batches = [
@@ -112,6 +122,15 @@ class ServerPoints:
 
     def _call(self, method: str, **options: Any) -> Any:
         return self._connection.call(method, self._collection, **options)
+
+
+def _vectors(vector: list[float], payload: dict) -> dict[str, Any]:
+    words = row_words(payload)
+    return {VECTOR: vector} | ({WORDS: _sparse(words)} if words else {})
+
+
+def _sparse(words: WordWeights) -> models.SparseVector:
+    return models.SparseVector(indices=words.indices, values=words.values)
 
 
 def _names(vectors: bool) -> list[str] | bool:

@@ -20,10 +20,19 @@ from astro_paperclip.index.address import ServerAddress
 from astro_paperclip.index.checks import checked_points
 from astro_paperclip.index.engine import VECTOR
 from astro_paperclip.index.manifest import COMPLETE, INTERRUPTED, WRITING, Manifest
+from astro_paperclip.index.profiles import Profile
 from astro_paperclip.index.reading import StoreReader
-from astro_paperclip.index.schema import INDEXED_FIELDS, SCHEMA_VERSION
+from astro_paperclip.index.schema import SCHEMA_VERSION
 from astro_paperclip.index.server.connection import Connection
+from astro_paperclip.index.server.finishing import end_bulk_load
+from astro_paperclip.index.server.making import (
+    METADATA_KEY,
+    index_fields,
+    make_collection,
+    metadata,
+)
 from astro_paperclip.index.server.points import ServerPoints
+from astro_paperclip.index.server.settings import final_settings
 
 __all__ = ["ENGINE", "OLDEST_SERVER", "ServerStore"]
 
@@ -33,15 +42,7 @@ ENGINE = "qdrant"
 OLDEST_SERVER = (1, 16)
 """The first version whose collections have metadata, in which the manifest is kept."""
 
-_METADATA = "astro_paperclip"
-_INDEX_PARAMETERS = {
-    "keyword": models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD),
-    "float": models.FloatIndexParams(type=models.FloatIndexType.FLOAT),
-    "geo": models.GeoIndexParams(type=models.GeoIndexType.GEO),
-    "integer": models.IntegerIndexParams(
-        type=models.IntegerIndexType.INTEGER, lookup=True, range=False
-    ),
-}
+_DEFAULT_PROFILE = "laptop"
 
 
 class ServerStore(StoreReader):
@@ -59,11 +60,15 @@ class ServerStore(StoreReader):
         Fingerprint of the encoder: recorded in a new index, compared with that of another.
     oldest : int, optional
         The oldest form of payloads that will do: the present one, unless it is to be upgraded.
+    profile : Profile, optional
+        Settings of a collection that is made now, which must not be there. By default those of
+        ``"laptop"``, where there is none.
 
     Raises
     ------
     CollectionError
-        If there is no such collection to read, or it is none of this package's.
+        If there is no such collection to read, it is none of this package's, or there is one
+        where a profile was given.
     CollectionServerError
         If the server cannot be reached, refuses, or is too old.
     IndexMismatchError
@@ -82,6 +87,7 @@ class ServerStore(StoreReader):
         dimension: int | None = None,
         encoder: str | None = None,
         oldest: int = SCHEMA_VERSION,
+        profile: Profile | None = None,
     ):
         if mode not in ("r", "w"):
             raise InvalidQueryError(f"mode is 'r' or 'w', not {mode!r}.")
@@ -90,6 +96,7 @@ class ServerStore(StoreReader):
         self._dimension = dimension
         self._encoder = encoder
         self._oldest = oldest
+        self._profile = profile
         self._manifest = None
         self._has_written = False
         self._connection = Connection(self._location)
@@ -103,14 +110,26 @@ class ServerStore(StoreReader):
         name = self._location.collection
         self._server_version = _checked_version(self._connection, self._location)
         if self._connection.call("collection_exists", name):
+            if self._profile is not None:
+                raise self._present()
             self._adopt()
         elif self._mode == "r":
-            raise CollectionError(
-                f"There is no collection {name!r} on the server {self._location.url}. Make one "
-                f"with: astro-paperclip index copy DIRECTORY {self._location}"
-            )
+            raise self._missing()
         elif self._dimension is not None:
             self._create()
+
+    def _missing(self) -> CollectionError:
+        return CollectionError(
+            f"There is no collection {self._location.collection!r} on the server "
+            f"{self._location.url}. Make one with: astro-paperclip index copy DIRECTORY "
+            f"{self._location}"
+        )
+
+    def _present(self) -> CollectionError:
+        return CollectionError(
+            f"There is a collection {self._location} already, and most settings cannot be "
+            "changed later: choose another name, or remove it on the server first."
+        )
 
     def _adopt(self) -> None:
         """Take up what is on the server."""
@@ -123,13 +142,19 @@ class ServerStore(StoreReader):
         if self._mode == "r":
             self._check_contents()
             return
-        for field in INDEXED_FIELDS.keys() - found.payload_schema.keys():
-            parameters = _INDEX_PARAMETERS[INDEXED_FIELDS[field]]
-            self._connection.call("create_payload_index", name, field, parameters, wait=True)
+        index_fields(self._connection, name, self._made_with, found.payload_schema)
+        if self._encoder and not self._manifest.encoder and not self.count():
+            self._write_manifest(encoder=self._encoder)
+
+    @property
+    def _made_with(self) -> Profile:
+        """The profile of the collection that is there."""
+        recorded = self._manifest.profile
+        return Profile.from_content(recorded) if recorded else Profile.named(_DEFAULT_PROFILE)
 
     def _manifest_in(self, found: models.CollectionInfo) -> Manifest:
         remedy = f"choose another name than {self._location.collection!r}."
-        content = (found.config.metadata or {}).get(_METADATA)
+        content = (found.config.metadata or {}).get(METADATA_KEY)
         if content is None:
             raise CollectionError(
                 f"{self._location} was not made by astro_paperclip: it has no record of what is "
@@ -161,20 +186,12 @@ class ServerStore(StoreReader):
             vector=VECTOR,
             engine=ENGINE,
             engine_version=self._server_version,
+            profile=(self._profile or Profile.named(_DEFAULT_PROFILE)).as_content(),
         )
-        parameters = models.VectorParams(size=self._dimension, distance=models.Distance.COSINE)
-        try:
-            self._connection.call(
-                "create_collection",
-                name,
-                vectors_config={VECTOR: parameters},
-                metadata={_METADATA: manifest.as_content()},
-            )
-        except CollectionServerError:
-            # Another writer may have been first, or an answer to this one was lost.
-            if not self._connection.call("collection_exists", name):
-                raise
+        make_collection(self._connection, name, manifest)
         self._adopt()
+        if self._profile is not None and self._profile != self._made_with:
+            raise self._present()  # another writer was first
 
     def upsert(
         self, ids: Sequence[str], vectors: np.ndarray, payloads: Sequence[Mapping[str, Any]]
@@ -225,7 +242,8 @@ class ServerStore(StoreReader):
             ``location``, ``engine``, ``engine_version`` (of the server), ``count``,
             ``dimension``, ``encoder`` (fingerprint), ``state`` (``"complete"``, ``"writing"``
             or ``"interrupted"``; ``"empty"`` before anything was stored), ``collection`` (what
-            `describe` recorded).
+            `describe` recorded), ``profile`` (what `~astro_paperclip.index.Profile.as_content`
+            gave), ``is_loading`` (whether `finish` has to end a bulk load).
         """
         return {
             "location": str(self._location),
@@ -236,6 +254,8 @@ class ServerStore(StoreReader):
             "encoder": self._manifest.encoder if self._manifest else self._encoder,
             "state": self._manifest.state if self._manifest else "empty",
             "collection": self._manifest.collection if self._manifest else {},
+            "profile": self._made_with.as_content() if self._manifest else {},
+            "is_loading": self._manifest is not None and self._is_loading(),
         }
 
     def describe(self, collection: Mapping[str, Any]) -> None:
@@ -252,6 +272,31 @@ class ServerStore(StoreReader):
                 f"{self._location} does not exist yet: open it with the dimension of its vectors."
             )
         self._write_manifest(collection=dict(collection))
+
+    def finish(self, progress: bool = True) -> bool:
+        """End a bulk load: let the server build the graph, and wait until it has done so.
+
+        Parameters
+        ----------
+        progress : bool, optional
+            Whether to show a progress bar.
+
+        Returns
+        -------
+        bool
+            Whether the collection's profile has a graph to build after loading.
+        """
+        self._check_writable()
+        if self._engine is None:
+            raise self._missing()
+        return end_bulk_load(self._connection, self._location, self._made_with, progress)
+
+    def _is_loading(self) -> bool:
+        profile = self._made_with
+        if not profile.bulk_load:
+            return False
+        found = self._connection.call("get_collection", self._location.collection)
+        return bool(final_settings(profile, found.config))
 
     def flush(self) -> None:
         """Mark the index as complete; its points are durable already."""
@@ -291,7 +336,7 @@ class ServerStore(StoreReader):
         self._connection.call(
             "update_collection",
             self._location.collection,
-            metadata={_METADATA: self._manifest.as_content()},
+            metadata=metadata(self._manifest),
         )
 
     def _check_writable(self) -> None:
