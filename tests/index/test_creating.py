@@ -95,6 +95,7 @@ class TestCreating:
         (made,) = bodies(loopback, "PUT", "/collections/sky")
         metadata = made.pop("metadata")["astro_paperclip"]
         assert made == {
+            "sparse_vectors": {"words": {"modifier": "idf"}},
             "vectors": {
                 "image": {
                     "size": 512,
