@@ -103,6 +103,9 @@ def measure(name: str, pairs: Table, seed: int, images_seen: int, changes: dict)
         else:
             settings = {"images_seen": images_seen, "seed": seed}
             settings["validation_fraction"] = VALIDATION_FRACTION
+            if getattr(recipe, "one_per_group", False):
+                groups = len(np.unique(pairs["group_id"][data.training]))
+                settings["batch_size"] = min(recipe.batch_size, groups)
             if method != "head":
                 settings |= {"validations": 0} | changes
             output = Path(folder) / "encoder"

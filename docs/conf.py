@@ -46,7 +46,8 @@ intersphinx_mapping = {
 }
 if os.environ.get("PAPERCLIP_DOCS_OFFLINE") == "1":
     # Without a network, references into other projects cannot be checked.
-    _others = "|".join([*intersphinx_mapping, "abc", "collections", "os", "pathlib"])
+    _standard_library = ["abc", "collections", "datetime", "os", "pathlib"]
+    _others = "|".join([*intersphinx_mapping, *_standard_library])
     nitpick_ignore_regex = [(r"py:.*", rf"({_others})\..*")]
     intersphinx_mapping = {}
 

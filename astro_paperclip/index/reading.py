@@ -9,13 +9,13 @@ import numpy as np
 
 from astro_paperclip.criteria import Filter
 from astro_paperclip.exceptions import CollectionError, InvalidQueryError
-from astro_paperclip.index.checks import checked_id, checked_vectors
 from astro_paperclip.index.engine import Engine
 from astro_paperclip.index.filters import expanded, json_path, translated
 from astro_paperclip.index.manifest import Manifest
 from astro_paperclip.index.regions import located
 from astro_paperclip.index.schema import INDEXED_FIELDS, SCHEMA_VERSION
 from astro_paperclip.index.store import Hit, Record
+from astro_paperclip.index.validation import checked_id, checked_vectors
 from astro_paperclip.index.words import query_words
 
 __all__ = ["StoreReader"]

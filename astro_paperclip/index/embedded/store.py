@@ -25,7 +25,6 @@ from astro_paperclip.exceptions import (
     InvalidQueryError,
 )
 from astro_paperclip.files import written_whole_folder
-from astro_paperclip.index.checks import check_room, checked_points
 from astro_paperclip.index.embedded.files import (
     ENGINE,
     check_files,
@@ -41,6 +40,7 @@ from astro_paperclip.index.locking import IndexLock
 from astro_paperclip.index.manifest import COMPLETE, INTERRUPTED, WRITING, Manifest, how_to_index
 from astro_paperclip.index.reading import StoreReader
 from astro_paperclip.index.schema import SCHEMA_VERSION
+from astro_paperclip.index.validation import check_room, checked_points
 
 __all__ = ["EmbeddedStore"]
 

@@ -17,7 +17,6 @@ from astro_paperclip.exceptions import (
     InvalidQueryError,
 )
 from astro_paperclip.index.address import ServerAddress
-from astro_paperclip.index.checks import checked_points
 from astro_paperclip.index.engine import VECTOR
 from astro_paperclip.index.manifest import COMPLETE, INTERRUPTED, WRITING, Manifest
 from astro_paperclip.index.profiles import Profile
@@ -33,6 +32,7 @@ from astro_paperclip.index.server.making import (
 )
 from astro_paperclip.index.server.points import ServerPoints
 from astro_paperclip.index.server.settings import final_settings
+from astro_paperclip.index.validation import checked_points
 
 __all__ = ["ENGINE", "OLDEST_SERVER", "ServerStore"]
 
