@@ -18,7 +18,7 @@ from astropy.table import Table
 from PIL import Image
 from urllib3.util import Retry
 
-from astro_paperclip.archive import Mast, select_previews
+from astro_paperclip.archive import Mast, fetching, select_previews
 from astro_paperclip.archive.previews.download import download_previews
 from astro_paperclip.archive.previews.table import (
     Journal,
@@ -329,7 +329,11 @@ def undisturbed(simulated, observations, tmp_path_factory):
 
 
 @pytest.mark.parametrize("fault", [*KINDS, "all"])
-def test_faults_are_survived_and_counted(simulated, selected, undisturbed, tmp_path, fault):
+def test_faults_are_survived_and_counted(
+    simulated, selected, undisturbed, tmp_path, monkeypatch, fault
+):
+    # Of fifty pictures, one in sixty runs would be given up after the usual five attempts.
+    monkeypatch.setattr(fetching, "_IMAGE_ATTEMPTS", 12)
     rate, names = (0.1, FAULTS) if fault == "all" else (0.2, [fault])
     with serve(simulated, fault_rate=rate, faults=names, seed=5, retry_after=0) as server:
         mast = Mast(server.url, retry=QUICK, timeout=1.0)
