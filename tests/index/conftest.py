@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ import pytest
 from qdrant_client import QdrantClient
 
 from astro_paperclip.index import open_store, point_id
+
+from .loopback.memory import folder_in_memory
 
 DIMENSION = 16
 
@@ -78,6 +81,14 @@ def assert_holds(store, points):
         )
     hits = store.search(points.vectors[0], limit=len(points.ids) + 5)
     assert [hit.id for hit in hits] == points.ranking(points.vectors[0])[0]
+
+
+@pytest.fixture
+def tmp_path():
+    """Return a folder of the test's own, in memory where there is room."""
+    prefix = "astro_paperclip_tests_"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=folder_in_memory()) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")

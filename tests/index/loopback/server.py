@@ -21,6 +21,7 @@ from .contract import Contract, Operation
 from .engine import Engine
 from .errors import ServerError, bad_request
 from .faults import Fault, Reply
+from .memory import folder_in_memory
 from .routes import Application
 
 __all__ = ["LoopbackServer", "Request"]
@@ -92,7 +93,7 @@ class LoopbackServer:
         self._lock = threading.Lock()
 
     def __enter__(self) -> "LoopbackServer":
-        self._folder = Path(tempfile.mkdtemp(prefix="loopback-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="loopback-", dir=folder_in_memory()))
         self._application = Application(Engine(self._folder), self._yellow_answers)
         self._listener = _Listener(self)
         self.url = f"http://127.0.0.1:{self._listener.server_port}"
