@@ -11,14 +11,13 @@ import shutil
 import warnings
 import weakref
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from astro_paperclip.criteria import Filter
 from astro_paperclip.exceptions import (
     CollectionError,
     CollectionInterruptedWarning,
@@ -37,10 +36,10 @@ from astro_paperclip.index.embedded.files import (
 from astro_paperclip.index.embedded.shard import Shard, engine_version
 from astro_paperclip.index.engine import VECTOR
 from astro_paperclip.index.locking import IndexLock
-from astro_paperclip.index.manifest import COMPLETE, INTERRUPTED, WRITING, Manifest, how_to_index
-from astro_paperclip.index.reading import StoreReader
+from astro_paperclip.index.manifest import INTERRUPTED, WRITING, Manifest, how_to_index
 from astro_paperclip.index.schema import SCHEMA_VERSION
 from astro_paperclip.index.validation import check_room, checked_points
+from astro_paperclip.index.writing import StoreWriter
 
 __all__ = ["EmbeddedStore"]
 
@@ -50,7 +49,7 @@ _POINTS_PER_UPDATE = 512
 _POINTS_PER_FLUSH = 4096
 
 
-class EmbeddedStore(StoreReader):
+class EmbeddedStore(StoreWriter):
     """A `~astro_paperclip.index.Store` in the ``index`` folder of a collection.
 
     Parameters
@@ -100,7 +99,6 @@ class EmbeddedStore(StoreReader):
         self._oldest = oldest
         self._manifest = None
         self._unflushed = 0
-        self._has_written = False
         self._held = ExitStack()
         self._finalizer = weakref.finalize(self, self._held.close)
         try:
@@ -229,30 +227,6 @@ class EmbeddedStore(StoreReader):
         self._engine = None
         self._finalizer()
 
-    def close(self) -> None:
-        """Flush what was written and release the index; closing again does nothing."""
-        if not self._is_open:
-            return
-        try:
-            if self._has_written:
-                self.flush()
-                self._settle()
-        finally:
-            self._release()
-
-    def __enter__(self) -> "EmbeddedStore":
-        return self
-
-    def __exit__(self, kind: type | None, error: object, trace: object) -> None:
-        if kind is not None and self._is_open:
-            if self._has_written:
-                # The error that ended the block is the one to report.
-                with suppress(CollectionError):
-                    self._finish(INTERRUPTED)
-                    self._settle()
-            self._release()
-        self.close()
-
     def upsert(
         self, ids: Sequence[str], vectors: np.ndarray, payloads: Sequence[Mapping[str, Any]]
     ) -> None:
@@ -293,15 +267,6 @@ class EmbeddedStore(StoreReader):
                 self._engine.flush()
                 self._unflushed = 0
 
-    def delete(self, where: Filter) -> int:
-        """Remove the points that fit, and return how many they were."""
-        self._check_writable()
-        count = self.count(where)
-        if count:
-            self._mark_writing()
-            self._engine.delete(self._translated(where))
-        return count
-
     def info(self) -> dict[str, Any]:
         """Return what the store is.
 
@@ -323,37 +288,17 @@ class EmbeddedStore(StoreReader):
             "state": manifest.state if manifest else "empty",
         }
 
-    def flush(self) -> None:
-        """Make everything durable, and mark the index as complete."""
-        self._check_writable()
-        if self._engine is not None:
-            self._finish(COMPLETE)
-
-    def _mark_writing(self) -> None:
-        self._has_written = True
-        if self._manifest.state != WRITING:
-            self._manifest = replace(self._manifest, state=WRITING)
-            write_manifest(self._manifest, self._folder)
+    def _record(self, **changes: Any) -> None:
+        self._manifest = replace(self._manifest, **changes)
+        write_manifest(self._manifest, self._folder)
 
     def _finish(self, state: str) -> None:
         self._engine.flush()
         self._unflushed = 0
-        self._manifest = replace(
-            self._manifest,
-            state=state,
-            count=self.count(),
-            files=file_sizes(self._folder, self._folder / _SHARD),
-        )
-        write_manifest(self._manifest, self._folder)
+        files = file_sizes(self._folder, self._folder / _SHARD)
+        self._record(state=state, count=self.count(), files=files)
 
     def _settle(self) -> None:
         """Open the shard once more, so that readers find nothing left to bring in."""
         self._engine.close()
         Shard.load(self._folder / _SHARD, self._folder).close()
-
-    def _check_writable(self) -> None:
-        self._check_open()
-        if self._mode != "w":
-            raise CollectionError(
-                f"The index in {self._folder} was opened for reading: open it with mode='w'."
-            )

@@ -2,14 +2,12 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from qdrant_client import models
 
-from astro_paperclip.criteria import Filter
 from astro_paperclip.exceptions import (
     CollectionError,
     CollectionInterruptedWarning,
@@ -18,9 +16,8 @@ from astro_paperclip.exceptions import (
 )
 from astro_paperclip.index.address import ServerAddress
 from astro_paperclip.index.engine import VECTOR
-from astro_paperclip.index.manifest import COMPLETE, INTERRUPTED, WRITING, Manifest
+from astro_paperclip.index.manifest import COMPLETE, Manifest
 from astro_paperclip.index.profiles import Profile
-from astro_paperclip.index.reading import StoreReader
 from astro_paperclip.index.schema import SCHEMA_VERSION
 from astro_paperclip.index.server.connection import Connection
 from astro_paperclip.index.server.finishing import end_bulk_load
@@ -33,6 +30,7 @@ from astro_paperclip.index.server.making import (
 from astro_paperclip.index.server.points import ServerPoints
 from astro_paperclip.index.server.settings import final_settings
 from astro_paperclip.index.validation import checked_points
+from astro_paperclip.index.writing import StoreWriter
 
 __all__ = ["ENGINE", "OLDEST_SERVER", "ServerStore"]
 
@@ -45,7 +43,7 @@ OLDEST_SERVER = (1, 16)
 _DEFAULT_PROFILE = "laptop"
 
 
-class ServerStore(StoreReader):
+class ServerStore(StoreWriter):
     """A `~astro_paperclip.index.Store` in a collection of a Qdrant server.
 
     Parameters
@@ -98,7 +96,6 @@ class ServerStore(StoreReader):
         self._oldest = oldest
         self._profile = profile
         self._manifest = None
-        self._has_written = False
         self._connection = Connection(self._location)
         try:
             self._open()
@@ -144,7 +141,7 @@ class ServerStore(StoreReader):
             return
         index_fields(self._connection, name, self._made_with, found.payload_schema)
         if self._encoder and not self._manifest.encoder and not self.count():
-            self._write_manifest(encoder=self._encoder)
+            self._record(encoder=self._encoder)
 
     @property
     def _made_with(self) -> Profile:
@@ -224,15 +221,6 @@ class ServerStore(StoreReader):
         self._mark_writing()
         self._engine.upsert(ids, vectors, payloads)
 
-    def delete(self, where: Filter) -> int:
-        """Remove the points that fit, and return how many they were."""
-        self._check_writable()
-        count = self.count(where)
-        if count:
-            self._mark_writing()
-            self._engine.delete(self._translated(where))
-        return count
-
     def info(self) -> dict[str, Any]:
         """Return what the store is.
 
@@ -271,7 +259,7 @@ class ServerStore(StoreReader):
             raise InvalidQueryError(
                 f"{self._location} does not exist yet: open it with the dimension of its vectors."
             )
-        self._write_manifest(collection=dict(collection))
+        self._record(collection=dict(collection))
 
     def finish(self, progress: bool = True) -> bool:
         """End a bulk load: let the server build the graph, and wait until it has done so.
@@ -298,53 +286,17 @@ class ServerStore(StoreReader):
         found = self._connection.call("get_collection", self._location.collection)
         return bool(final_settings(profile, found.config))
 
-    def flush(self) -> None:
-        """Mark the index as complete; its points are durable already."""
-        self._check_writable()
-        if self._engine is not None:
-            self._write_manifest(state=COMPLETE, count=self.count())
+    def _finish(self, state: str) -> None:
+        # What was acknowledged is durable already.
+        self._record(state=state, count=self.count())
 
-    def close(self) -> None:
-        """Mark what was written as complete and let go of the server; again: nothing."""
-        if not self._is_open:
-            return
-        try:
-            if self._has_written:
-                self.flush()
-        finally:
-            self._release()
-
-    def __enter__(self) -> "ServerStore":
-        return self
-
-    def __exit__(self, kind: type | None, error: object, trace: object) -> None:
-        if kind is not None and self._is_open:
-            if self._has_written:
-                # The error that ended the block is the one to report.
-                with suppress(CollectionServerError):
-                    self._write_manifest(state=INTERRUPTED, count=self.count())
-            self._release()
-        self.close()
-
-    def _mark_writing(self) -> None:
-        self._has_written = True
-        if self._manifest.state != WRITING:
-            self._write_manifest(state=WRITING)
-
-    def _write_manifest(self, **changes: Any) -> None:
+    def _record(self, **changes: Any) -> None:
         self._manifest = replace(self._manifest, **changes)
         self._connection.call(
             "update_collection",
             self._location.collection,
             metadata=metadata(self._manifest),
         )
-
-    def _check_writable(self) -> None:
-        self._check_open()
-        if self._mode != "w":
-            raise CollectionError(
-                f"{self._location} was opened for reading: open it with mode='w'."
-            )
 
     def _release(self) -> None:
         self._is_open = False
