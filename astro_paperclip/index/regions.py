@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from astro_paperclip.criteria import And, Cone, Filter, Match, Not, Or, Overlaps, Within, replaced
-from astro_paperclip.exceptions import InvalidQueryError
 from astro_paperclip.index.engine import Engine
 from astro_paperclip.index.filters import HasId, InCells, json_path, translated
 from astro_paperclip.index.schema import (
@@ -47,7 +46,7 @@ def add_cells(payloads: Sequence[dict[str, Any]]) -> None:
     positions = [position_of(payload) for payload in payloads]
     if not any(positions) and not any(_FOOTPRINT_COLUMN in payload for payload in payloads):
         return
-    from astro_paperclip.sky import ancestors, many_footprint_cells
+    from astro_paperclip.sky import ancestors, known_footprint, many_footprint_cells
 
     placed = [row for row, position in enumerate(positions) if position]
     if placed:
@@ -55,8 +54,8 @@ def add_cells(payloads: Sequence[dict[str, Any]]) -> None:
         for row, cells in zip(placed, ancestors(ra, dec, _POSITION_ORDER).tolist(), strict=True):
             payloads[row][CELLS_FIELD] = cells
             payloads[row][FOOTPRINT_FIELD] = cells[: _FOOTPRINT_ORDER + 1]
-    footprints = {row: _footprint(payload) for row, payload in enumerate(payloads)}
-    outlined = [row for row, footprint in footprints.items() if footprint is not None]
+    footprints = [known_footprint(payload.get(_FOOTPRINT_COLUMN)) for payload in payloads]
+    outlined = [row for row, footprint in enumerate(footprints) if footprint is not None]
     cells = many_footprint_cells([footprints[row] for row in outlined], _FOOTPRINT_ORDER)
     for row, found in zip(outlined, cells, strict=True):
         payloads[row][FOOTPRINT_FIELD] = found
@@ -134,22 +133,7 @@ def _fetched(where: Any, engine: Engine) -> list[Record]:
 
 
 def _overlaps(region: Any, payload: Mapping[str, Any]) -> bool:
-    from astro_paperclip.sky import overlaps
+    from astro_paperclip.sky import observation_overlaps
 
-    footprint = _footprint(payload)
-    if footprint is None:
-        return bool(region.contains(*position_of(payload)))
-    return overlaps(region, footprint)
-
-
-def _footprint(payload: Mapping[str, Any]) -> Any:
-    """Return the footprint of a row, or `None` where it has none that can be read."""
-    text = payload.get(_FOOTPRINT_COLUMN)
-    if not isinstance(text, str) or not text.strip():
-        return None
-    from astro_paperclip.sky import parse_footprint
-
-    try:
-        return parse_footprint(text)
-    except InvalidQueryError:
-        return None
+    place = position_of(payload) or (None, None)
+    return observation_overlaps(region, payload.get(_FOOTPRINT_COLUMN), *place)

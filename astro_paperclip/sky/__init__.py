@@ -14,6 +14,7 @@ from astro_paperclip.sky.cells import (
     query_cells,
 )
 from astro_paperclip.sky.moc import Moc
+from astro_paperclip.sky.observations import known_footprint, observation_overlaps
 from astro_paperclip.sky.overlap import overlaps
 from astro_paperclip.sky.polygon import Polygon
 from astro_paperclip.sky.regions import as_shape
@@ -32,7 +33,9 @@ __all__ = [
     "as_shape",
     "cover",
     "footprint_cells",
+    "known_footprint",
     "many_footprint_cells",
+    "observation_overlaps",
     "overlaps",
     "parse_footprint",
     "query_cells",

@@ -7,8 +7,7 @@ from astropy.coordinates import angular_separation
 from astropy.table import Table
 
 from astro_paperclip.criteria import Cone
-from astro_paperclip.exceptions import InvalidQueryError
-from astro_paperclip.sky import Shape, overlaps, parse_footprint
+from astro_paperclip.sky import Shape, observation_overlaps
 
 __all__ = ["box", "overlapping", "separations", "surrounding"]
 
@@ -80,11 +79,4 @@ def overlapping(region: Shape, table: Table) -> np.ndarray:
     mask : `numpy.ndarray` of bool, shape (n_rows,)
     """
     rows = zip(*(table[name].tolist() for name in ("s_region", "s_ra", "s_dec")), strict=True)
-    return np.array([_overlaps(region, *row) for row in rows], dtype=bool)
-
-
-def _overlaps(region: Shape, text: str | None, ra: float | None, dec: float | None) -> bool:
-    try:
-        return overlaps(region, parse_footprint(text or ""))
-    except InvalidQueryError:
-        return ra is not None and dec is not None and bool(region.contains(ra, dec))
+    return np.array([observation_overlaps(region, *row) for row in rows], dtype=bool)
