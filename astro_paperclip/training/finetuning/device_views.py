@@ -8,11 +8,16 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch.nn.functional import avg_pool2d, grid_sample
+from torch.nn.functional import affine_grid, avg_pool2d, grid_sample
 
 from astro_paperclip.training.finetuning.views import ViewParameters, crop_places
 
 __all__ = ["apply_views_on_device"]
+
+#: Where in the picture a view's x and y point, for each number of quarter turns that it made.
+_COUNTER_CLOCKWISE = np.array(
+    [[[1, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]]]
+)
 
 
 def apply_views_on_device(
@@ -46,7 +51,8 @@ def apply_views_on_device(
     device, side = squares.device, squares.shape[1]
     crops = crop_places(side, boxes, parameters)
     points = max(1, -(-int(crops[:, 2:].max()) // size))
-    grid = _grid(crops, parameters, size * points, side).to(device, non_blocking=True)
+    places = _places(crops, parameters, side).to(device)
+    grid = affine_grid(places, (len(crops), 3, size * points, size * points), align_corners=False)
     pictures = squares.permute(0, 3, 1, 2).float() / 255
     pixels = grid_sample(pictures, grid, padding_mode="border", align_corners=False)
     if points > 1:
@@ -64,16 +70,11 @@ def _column(values: np.ndarray, device: torch.device) -> torch.Tensor:
     return torch.from_numpy(values.astype(np.float32)).to(device).view(-1, 1, 1, 1)
 
 
-def _grid(crops: np.ndarray, parameters: ViewParameters, size: int, side: int) -> torch.Tensor:
-    """Return where in its square each point of each view lies, as `grid_sample` counts."""
-    centres = (np.arange(size, dtype=np.float32) + 0.5) / size
-    across = np.broadcast_to(centres, (len(crops), size, size))
-    across = np.where(parameters.flips[:, None, None], 1 - across, across)
-    down = np.broadcast_to(centres[:, None], (len(crops), size, size))
-    turns = parameters.turns[:, None, None] % 4
-    # Counter-clockwise turns, undone.
-    x = np.choose(turns, [across, 1 - down, 1 - across, down])
-    y = np.choose(turns, [down, across, 1 - down, 1 - across])
-    left, top, width, height = (crops[:, place, None, None] for place in range(4))
-    grid = np.stack([(left + x * width) / side, (top + y * height) / side], axis=-1)
-    return torch.from_numpy((2 * grid - 1).astype(np.float32))
+def _places(crops: np.ndarray, parameters: ViewParameters, side: int) -> torch.Tensor:
+    """Return what takes a point of each view to its square, shape (n, 2, 3), for `affine_grid`."""
+    columns = _COUNTER_CLOCKWISE[parameters.turns % 4]
+    columns[parameters.flips, :, 0] *= -1
+    start, extent = crops[:, :2] / side, crops[:, 2:] / side
+    middle = 2 * start + extent - 1
+    places = np.concatenate([columns * extent[..., None], middle[..., None]], axis=2)
+    return torch.from_numpy(places.astype(np.float32))

@@ -44,7 +44,7 @@ def test_crops_at_their_own_scale_keep_their_pixels(quarter_turns, flips):
         permute=0.4,
     )
     by_threads, on_device = both(squares, settings)
-    torch.testing.assert_close(on_device, by_threads, rtol=0, atol=1e-4)
+    torch.testing.assert_close(on_device, by_threads, rtol=0, atol=2e-4)
 
 
 @pytest.mark.parametrize("crop_area", [(0.2, 0.5), (0.9, 1.0)])

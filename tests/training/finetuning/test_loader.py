@@ -124,7 +124,7 @@ def test_views_made_on_the_device_are_the_same(make_loader):
     by_threads = all_of(make_loader(views=views))
     on_device = all_of(make_loader(views=views, views_on_device=True))
     for step, batch in by_threads.items():
-        torch.testing.assert_close(on_device[step].pixels, batch.pixels, rtol=0, atol=1e-4)
+        torch.testing.assert_close(on_device[step].pixels, batch.pixels, rtol=0, atol=2e-4)
         assert on_device[step].pixels.is_contiguous(memory_format=torch.channels_last)
         np.testing.assert_array_equal(on_device[step].rows, batch.rows)
 
@@ -375,13 +375,15 @@ def test_time_spent_waiting_is_counted(make_loader, gate):
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_a_gpu_gets_the_same_batches(make_loader):
     device = torch.device("cuda", torch.cuda.current_device())
-    here, there = all_of(make_loader(end=20)), all_of(make_loader(end=20, device=device))
+    here = all_of(make_loader(end=20, views_on_device=True))
+    there = all_of(make_loader(end=20, device=device))
+    assert list(there) == list(here)
     for step, batch in there.items():
-        for name in ("pixels", "tokens", "labels"):
+        for name, tolerance in {"pixels": 1e-3, "tokens": 0, "labels": 0}.items():
             tensor = getattr(batch, name)
             assert tensor.device == device
-            torch.testing.assert_close(tensor.cpu(), getattr(here[step], name), rtol=0, atol=0)
+            expected = getattr(here[step], name)
+            torch.testing.assert_close(tensor.cpu(), expected, rtol=0, atol=tolerance)
         assert batch.pixels.is_contiguous(memory_format=torch.channels_last)
