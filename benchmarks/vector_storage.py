@@ -5,22 +5,20 @@
 
 Stores the same clustered vectors, most of whose variance is in a few directions, in single and in
 half precision, each with and without a second copy with one byte a component, and builds the
-graph. Prints the disk that a point takes, all in all and for its vectors, the time to build, and
-for each way to search the recall of the 20 nearest (against brute force in NumPy, in double
-precision) with the median time of a query in one thread. "bytes" searches the graph by the copy
-alone, "bytes, rescored" compares twice as many again with the vectors themselves.
+graph. Prints the disk [byte] that the vectors and the graph take for each point, and for each way
+to search the recall of the 20 nearest, against brute force in NumPy in double precision. "exact"
+compares all vectors, "graph" follows the graph with ef = 256, "bytes" does so by the copy alone,
+and "rescored" compares twice as many again with the vectors themselves.
 """
 
 import argparse
-import statistics
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 import qdrant_edge
 
-from astro_paperclip.index import Profile, create_index, open_store, point_id
+from astro_paperclip.index import Profile, Store, create_index, open_store, point_id
 from astro_paperclip.index.embedded.graph import size_on_disk
 from astro_paperclip.index.engine import VECTOR
 
@@ -44,43 +42,38 @@ def clustered(count: int, dimension: int, rng: np.random.Generator) -> np.ndarra
     return (offset + centres[which] + spread).astype(np.float32)
 
 
-def ways(has_bytes: bool) -> dict[str, qdrant_edge.SearchParams]:
+def ways() -> dict[str, qdrant_edge.SearchParams]:
     """Return the ways to search."""
     quantization = qdrant_edge.QuantizationSearchParams
-    found = {
-        "exact": qdrant_edge.SearchParams(exact=True),
-        "graph": qdrant_edge.SearchParams(hnsw_ef=256, quantization=quantization(ignore=True)),
+    search = qdrant_edge.SearchParams
+    return {
+        "exact": search(exact=True),
+        "graph": search(hnsw_ef=256, quantization=quantization(ignore=True)),
+        "bytes": search(hnsw_ef=256, quantization=quantization(rescore=False)),
+        "rescored": search(hnsw_ef=256, quantization=quantization(rescore=True, oversampling=2.0)),
     }
-    if has_bytes:
-        found["bytes"] = qdrant_edge.SearchParams(
-            hnsw_ef=256, quantization=quantization(rescore=False)
-        )
-        found["bytes, rescored"] = qdrant_edge.SearchParams(
-            hnsw_ef=256, quantization=quantization(rescore=True, oversampling=2.0)
-        )
-    return found
 
 
-def searched(store, params, queries: np.ndarray, truth: list[set[str]]) -> str:
-    """Return recall and median time of a way to search, as text."""
-    hits, times = 0, []
+def recall(
+    store: Store, params: qdrant_edge.SearchParams, queries: np.ndarray, truth: list[set[str]]
+) -> float:
+    """Return the share [1] of the nearest points that a way to search finds."""
+    hits = 0
     for query, expected in zip(queries, truth, strict=True):
         request = qdrant_edge.QueryRequest(
             query=qdrant_edge.Query.Nearest(query.tolist(), using=VECTOR),
             limit=NEAREST,
             params=params,
         )
-        begin = time.perf_counter()
         points = store._engine.call("query", request)
-        times.append(time.perf_counter() - begin)
         hits += len({str(point.id) for point in points} & expected)
-    recall = hits / (NEAREST * len(queries))
-    return f"{recall:.4f} ({1000 * statistics.median(times):.1f} ms)"
+    return hits / (NEAREST * len(queries))
 
 
-def vector_bytes(location: Path) -> int:
-    """Return what vectors take on the disk (bytes)."""
-    return sum(size_on_disk(folder) for folder in location.rglob(f"vector_storage-{VECTOR}"))
+def bytes_of(part: str, location: Path, count: int) -> float:
+    """Return what a part of the index takes on the disk for each of some points [byte]."""
+    folders = location.rglob(f"{part}-{VECTOR}")
+    return sum(map(size_on_disk, folders)) / count
 
 
 def main() -> None:
@@ -100,25 +93,27 @@ def main() -> None:
         {ids[row] for row in np.argpartition(-(unit @ query), NEAREST)[:NEAREST]}
         for query in queries.astype(float)
     ]
-    print(f"{arguments.points} x {arguments.dimension}; bytes of a point in all, of its vectors")
+    columns = ["vectors", "graph", *ways()]
+    print(f"{arguments.points} x {arguments.dimension}".ljust(14), *(f"{c:>8s}" for c in columns))
     for name, profile in PROFILES.items():
         with tempfile.TemporaryDirectory() as temporary:
             location = Path(temporary)
             create_index(location, arguments.dimension, profile=profile)
             with open_store(location, mode="w") as store:
                 store.upsert(ids, vectors, [{}] * len(ids))
-                begin = time.perf_counter()
                 store.finish(False, force=True)
-                took = time.perf_counter() - begin
-            whole = size_on_disk(location) / len(ids)
-            line = f"{name:14s} {whole:6.0f} {vector_bytes(location) / len(ids):6.0f}"
+            sizes = [
+                f"{bytes_of(part, location, len(ids)):8.0f}"
+                for part in ("vector_storage", "vector_index")
+            ]
             with open_store(location) as store:
-                found = {
-                    way: searched(store, params, queries, truth)
-                    for way, params in ways(profile.quantization != "none").items()
-                }
-            columns = "  ".join(f"{way} {text}" for way, text in found.items())
-            print(f"{line}  built in {took:4.0f} s  {columns}", flush=True)
+                found = [
+                    " " * 7 + "-"
+                    if way in ("bytes", "rescored") and profile.quantization == "none"
+                    else f"{recall(store, params, queries, truth):8.4f}"
+                    for way, params in ways().items()
+                ]
+        print(name.ljust(14), *sizes, *found, flush=True)
 
 
 if __name__ == "__main__":
