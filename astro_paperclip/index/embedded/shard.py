@@ -41,8 +41,11 @@ _DATATYPES = {
     "float16": qdrant_edge.VectorStorageDatatype.Float16,
 }
 
-_PATIENCE = 2.0
-"""How long to wait for a process that was killed and is not gone yet (s)."""
+_PATIENCE = 10.0
+"""How long to wait for a process that was killed and is not gone yet (s).
+
+Letting go of mapped files took one of them more than two seconds on a busy machine.
+"""
 
 _SPARSE_VECTORS = {WORDS: qdrant_edge.EdgeSparseVectorParams(modifier=qdrant_edge.Modifier.Idf)}
 
