@@ -15,6 +15,8 @@ from typing import Any
 
 import qdrant_edge
 
+__all__ = ["build", "die_with"]
+
 _DEATH_SIGNAL = 1
 """Linux's number of ``PR_SET_PDEATHSIG``."""
 

@@ -42,10 +42,7 @@ _DATATYPES = {
 }
 
 _PATIENCE = 10.0
-"""How long to wait for a process that was killed and is not gone yet (s).
-
-Letting go of mapped files took one of them more than two seconds on a busy machine.
-"""
+"""How long to wait for a process that was killed and is not gone yet (s)."""
 
 _SPARSE_VECTORS = {WORDS: qdrant_edge.EdgeSparseVectorParams(modifier=qdrant_edge.Modifier.Idf)}
 
