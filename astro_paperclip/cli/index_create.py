@@ -13,21 +13,26 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         subparsers,
         "index create",
         run,
-        summary="make an empty index on a server, with settings for its scale",
+        summary="make an empty index, with settings for its scale",
         description=(
-            "Make an empty collection on a Qdrant server, with the settings of a profile and the\n"
-            "indexes of its columns. 'index copy' then fills it. Without this, 'index copy' makes\n"
-            "one with the profile 'laptop'. There must be no collection of that name. A\n"
-            "directory needs no settings; one that is called 'create' is indexed as './create'."
+            "Make an empty index in a directory or on a Qdrant server, with the settings of a\n"
+            "profile and the indexes of its columns. 'index copy' then fills it. Without this,\n"
+            "'index copy' makes one with the profile 'laptop'. There must be no index there. In a\n"
+            "directory a profile's datatype counts, and, when 'index finish' builds the graph,\n"
+            "its quantization, quantile, m and ef_construct. A directory that is called 'create'\n"
+            "is indexed as './create'."
         ),
         examples=(
+            "  astro-paperclip index create small --profile half.toml --encoder my-encoder\n"
             "  astro-paperclip index create https://vectors.example.org:6333/hubble \\\n"
             "      --profile cluster --encoder my-encoder\n"
             "  astro-paperclip index create https://vectors.example.org:6333/hubble \\\n"
             "      --profile workstation --show > mine.toml"
         ),
     )
-    parser.add_argument("address", metavar="ADDRESS", help="https://HOST:6333/NAME")
+    parser.add_argument(
+        "location", metavar="LOCATION", help="a directory, or https://HOST:6333/NAME"
+    )
     parser.add_argument(
         "--profile",
         metavar="PROFILE",
@@ -44,7 +49,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make the collection, or print its settings."""
+    """Make the index, or print its settings."""
     if args.show:
         _show(args.profile)
         return 0
@@ -59,10 +64,10 @@ def run(args: argparse.Namespace) -> int:
 
         encoder = encoders.load(args.encoder, device=args.device)
         dimension, fingerprint = encoder.dim, encoder.fingerprint
-    profile = create_index(args.address, dimension, encoder=fingerprint, profile=args.profile)
+    profile = create_index(args.location, dimension, encoder=fingerprint, profile=args.profile)
     print(
-        f"{args.address} was made with the profile {profile.name}, for vectors of length "
-        f"{dimension}. Fill it with: astro-paperclip index copy DIRECTORY {args.address}"
+        f"{args.location} was made with the profile {profile.name}, for vectors of length "
+        f"{dimension}. Fill it with: astro-paperclip index copy COLLECTION {args.location}"
     )
     return 0
 

@@ -13,25 +13,47 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         subparsers,
         "index finish",
         run,
-        summary="end the loading of an index on a server",
+        summary="build the graph of an index, which ends its loading",
         description=(
-            "Let a Qdrant server build the graph of a collection that was made for a bulk load,\n"
-            "and wait until it has done so. 'index copy' does this in the end. A directory that\n"
-            "is called 'finish' is indexed as './finish'."
+            "Build the graph by which many points are searched fast. In a directory it is worth\n"
+            "it for more than 300,000 points, and takes about 22 minutes for a million, and twice\n"
+            "the disk meanwhile; with --force it is built for fewer, too. Points that are added\n"
+            "later are found all the same; they join the graph when this is done again. A Qdrant\n"
+            "server builds the graph of a collection that was made for a bulk load; this waits\n"
+            "until it has done so, and 'index copy' does that in the end. A directory that is\n"
+            "called 'finish' is indexed as './finish'."
         ),
-        examples="  astro-paperclip index finish https://vectors.example.org:6333/hubble",
-        after_interrupt="The server goes on building: the same command waits for it again.",
+        examples=(
+            "  astro-paperclip index finish hubble\n"
+            "  astro-paperclip index finish https://vectors.example.org:6333/hubble"
+        ),
+        after_interrupt=(
+            "Nothing is lost: the same command builds again. A server goes on building, and the\n"
+            "same command waits for it again."
+        ),
     )
-    parser.add_argument("address", metavar="ADDRESS", help="https://HOST:6333/NAME")
+    parser.add_argument(
+        "location", metavar="LOCATION", help="a directory, or https://HOST:6333/NAME"
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="build the graph of few points in a directory, too"
+    )
     add_quiet(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Wait, and say what there is now."""
+    """Build or wait, and say what there is now."""
     from astro_paperclip.index import finish_index
+    from astro_paperclip.index.address import is_address
 
-    if finish_index(args.address, progress=not args.quiet):
-        print(f"{args.address} has its graph.")
+    if finish_index(args.location, progress=not args.quiet, force=args.force):
+        print(f"{args.location} has its graph.")
+    elif is_address(args.location):
+        print(f"{args.location} was not made for a bulk load: there is nothing to finish.")
     else:
-        print(f"{args.address} was not made for a bulk load: there is nothing to finish.")
+        print(
+            f"{args.location} got no graph: its points are compared one by one, which takes "
+            "milliseconds up to 300,000, and misses none. With --force it is built all the same, "
+            "if there are points."
+        )
     return 0

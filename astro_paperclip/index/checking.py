@@ -24,8 +24,8 @@ __all__ = ["IndexCheck", "check_index"]
 
 _POINTS_PER_PAGE = 1024
 _SEARCHED_PER_PAGE = 2
-_LENGTH_TOLERANCE = 1e-4
-"""How far [1] the length of a stored vector may be from one, in float16 too."""
+_LENGTH_TOLERANCE = 2**-10
+"""How far [1] the length of a stored vector may be from one; float16 changes it by 2**-11."""
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,13 @@ from typing import Any
 from astro_paperclip.exceptions import CollectionError, IndexMismatchError
 from astro_paperclip.index.schema import SCHEMA_VERSION
 
-__all__ = ["COMPLETE", "INTERRUPTED", "WRITING", "Manifest", "how_to_index"]
+__all__ = ["BUILDING", "COMPLETE", "INTERRUPTED", "WRITING", "Manifest", "how_to_index"]
 
 COMPLETE = "complete"
 WRITING = "writing"
+BUILDING = "building"
+"""The graph of a complete index is being built, or this was broken off: all points are there."""
+
 INTERRUPTED = "interrupted"
 """Writing was broken off; everything that had been stored was brought in order since."""
 
@@ -30,7 +33,7 @@ class Manifest:
         What wrote the index.
     count : int
         Number of points at the last flush.
-    state : {"complete", "writing", "interrupted"}
+    state : {"complete", "writing", "building", "interrupted"}
         Whether the last change was finished.
     files : dict
         Sizes (bytes) of the engine's files at the last flush, by path in the index's folder;
@@ -40,7 +43,8 @@ class Manifest:
     collection : dict
         What ``collection.toml`` says, for an index that lies on a server, without one.
     profile : dict
-        What `~astro_paperclip.index.Profile.as_content` gave, for an index on a server.
+        What `~astro_paperclip.index.Profile.as_content` gave; empty for an index that
+        was made without one.
     """
 
     dimension: int

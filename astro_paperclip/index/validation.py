@@ -74,7 +74,12 @@ def checked_points(
     return ids, vectors, payloads
 
 
-def check_room(folder: Path, size: int) -> None:
+def check_room(
+    folder: Path,
+    size: int,
+    task: str = "Storing these points",
+    remedy: str = "index again: it goes on where it stopped",
+) -> None:
     """Check for free disk, because the engine dies without an error when it finds none.
 
     Parameters
@@ -83,6 +88,8 @@ def check_room(folder: Path, size: int) -> None:
         A folder on the disk.
     size : int
         What is about to be written (bytes); a margin for the engine's own files is added.
+    task, remedy : str, optional
+        What needs the room, and what to do when there is some, for messages.
 
     Raises
     ------
@@ -93,7 +100,7 @@ def check_room(folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise DiskSpaceError(
-            f"Storing these points in {folder} needs {needed / 2**20:.0f} MiB of disk, and "
+            f"{task} in {folder} needs {needed / 2**20:.0f} MiB of disk, and "
             f"{free / 2**20:.0f} MiB are free. Nothing was written; what was stored before is "
-            "safe. Make room, then index again: it goes on where it stopped."
+            f"safe. Make room, then {remedy}."
         )

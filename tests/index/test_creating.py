@@ -185,12 +185,6 @@ class TestCreating:
             create_index(address, dimension)
         assert loopback.requests == []
 
-    def test_a_directory_needs_none(self, tmp_path):
-        with pytest.raises(InvalidQueryError, match="no settings to choose"):
-            create_index(str(tmp_path), 4)
-        with pytest.raises(InvalidQueryError, match="no settings to choose"):
-            finish_index(tmp_path)
-
     def test_encoder_is_that_of_the_first_writer(self, address):
         create_index(address, 4)
         open_store(address, mode="w", encoder="abc").close()

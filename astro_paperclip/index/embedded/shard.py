@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import qdrant_edge
 
-from astro_paperclip.exceptions import CollectionError
+from astro_paperclip.exceptions import CollectionError, CollectionLockedError
 from astro_paperclip.index.embedded.dialect import EdgeDialect
 from astro_paperclip.index.engine import VECTOR
 from astro_paperclip.index.manifest import how_to_index
@@ -34,6 +35,14 @@ _INDEX_PARAMETERS = {
     "geo": qdrant_edge.GeoIndexParams,
     "integer": partial(qdrant_edge.IntegerIndexParams, lookup=True, range=False),
 }
+
+_DATATYPES = {
+    "float32": qdrant_edge.VectorStorageDatatype.Float32,
+    "float16": qdrant_edge.VectorStorageDatatype.Float16,
+}
+
+_PATIENCE = 10.0
+"""How long to wait for a process that was killed and is not gone yet (s)."""
 
 _SPARSE_VECTORS = {WORDS: qdrant_edge.EdgeSparseVectorParams(modifier=qdrant_edge.Modifier.Idf)}
 
@@ -61,15 +70,9 @@ class Shard:
         self._lock = threading.Lock()
 
     @classmethod
-    def create(cls, path: Path, folder: Path, dimension: int) -> "Shard":
+    def create(cls, path: Path, folder: Path, dimension: int, datatype: str) -> "Shard":
         """Make a new shard with its payload indexes."""
-        vectors = {
-            VECTOR: qdrant_edge.EdgeVectorParams(
-                size=dimension,
-                distance=qdrant_edge.Distance.Cosine,
-                datatype=qdrant_edge.VectorStorageDatatype.Float32,
-            )
-        }
+        vectors = _vector_parameters(dimension, datatype)
         with _engine_errors(folder):
             shard = qdrant_edge.EdgeShard.create(
                 str(path),
@@ -83,12 +86,26 @@ class Shard:
 
     @classmethod
     def load(cls, path: Path, folder: Path) -> "Shard":
-        """Open a shard as its only user; what its log holds is brought in."""
-        with _engine_errors(folder):
-            return cls(qdrant_edge.EdgeShard.load(str(path)), folder)
+        """Open a shard as its only user; what its log holds is brought in.
+
+        Raises
+        ------
+        CollectionLockedError
+            If another process has it open: one that builds its graph may outlive the one that
+            held the index's lock.
+        """
+        end = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                with _engine_errors(folder):
+                    return cls(qdrant_edge.EdgeShard.load(str(path)), folder)
+            except CollectionLockedError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.05)
 
     @classmethod
-    def load_shared(cls, path: Path, folder: Path, dimension: int) -> "Shard":
+    def load_shared(cls, path: Path, folder: Path, dimension: int, datatype: str) -> "Shard":
         """Open the flushed segments of a shard beside other readers.
 
         The engine locks its write-ahead log, and refuses to open a shard that has one without
@@ -102,11 +119,7 @@ class Shard:
         view = Path(tempfile.mkdtemp(prefix="astro-paperclip-"))
         try:
             (view / _SEGMENTS).symlink_to((path / _SEGMENTS).resolve(), target_is_directory=True)
-            vectors = {
-                VECTOR: qdrant_edge.EdgeVectorParams(
-                    size=dimension, distance=qdrant_edge.Distance.Cosine
-                )
-            }
+            vectors = _vector_parameters(dimension, datatype)
             config = qdrant_edge.EdgeConfig(
                 vectors=vectors, sparse_vectors=_SPARSE_VECTORS, wal_enabled=False
             )
@@ -226,6 +239,10 @@ class Shard:
         """Return the number of points that fit."""
         return self.call("count", qdrant_edge.CountRequest(exact=True, filter=where))
 
+    def n_in_graph(self) -> int:
+        """Return how many vectors are in the graph."""
+        return self.call("info").indexed_vectors_count
+
     def facet(self, field: str, limit: int) -> dict[str, int]:
         """Return how many points have each value of an indexed text field."""
         request = qdrant_edge.FacetRequest(key=field, limit=limit, exact=True)
@@ -245,6 +262,11 @@ class Shard:
 def engine_version() -> str:
     """Return the version of Qdrant Edge."""
     return metadata.version("qdrant-edge-py")
+
+
+def _vector_parameters(dimension: int, datatype: str) -> dict:
+    distance, datatype = qdrant_edge.Distance.Cosine, _DATATYPES[datatype]
+    return {VECTOR: qdrant_edge.EdgeVectorParams(dimension, distance, datatype=datatype)}
 
 
 def _vectors(vector: list[float], payload: dict) -> dict:
@@ -269,6 +291,11 @@ def _engine_errors(folder: Path) -> Iterator[None]:
         raise
     except BaseException as error:
         text = str(error)
+        if "WouldBlock" in text:
+            raise CollectionLockedError(
+                f"The index in {folder} is open in another process, such as one that builds its "
+                "graph. Wait until it has ended, then try again."
+            ) from error
         if "Read-only" in text or "ermission denied" in text:
             advice = "An index needs a directory that can be written to, even for a search: copy it"
         else:

@@ -33,10 +33,24 @@ from astro_paperclip.index.embedded.files import (
     read_manifest,
     write_manifest,
 )
+from astro_paperclip.index.embedded.graph import (
+    build_graph,
+    is_worth_a_graph,
+    remove_remains,
+    size_on_disk,
+)
 from astro_paperclip.index.embedded.shard import Shard, engine_version
 from astro_paperclip.index.engine import VECTOR
 from astro_paperclip.index.locking import IndexLock
-from astro_paperclip.index.manifest import INTERRUPTED, WRITING, Manifest, how_to_index
+from astro_paperclip.index.manifest import (
+    BUILDING,
+    COMPLETE,
+    INTERRUPTED,
+    WRITING,
+    Manifest,
+    how_to_index,
+)
+from astro_paperclip.index.profiles import Profile
 from astro_paperclip.index.schema import SCHEMA_VERSION
 from astro_paperclip.index.validation import check_room, checked_points
 from astro_paperclip.index.writing import StoreWriter
@@ -47,6 +61,9 @@ _INDEX = "index"
 _SHARD = "shard"
 _POINTS_PER_UPDATE = 512
 _POINTS_PER_FLUSH = 4096
+_DEFAULT_PROFILE = "laptop"
+_BROKEN_OFF = {WRITING: INTERRUPTED, BUILDING: COMPLETE}
+"""States of an index that a dead process left, and those it has when it is in order again."""
 
 
 class EmbeddedStore(StoreWriter):
@@ -65,11 +82,14 @@ class EmbeddedStore(StoreWriter):
         Fingerprint of the encoder: recorded in a new index, compared with that of another.
     oldest : int, optional
         The oldest form of payloads that will do: the present one, unless it is to be upgraded.
+    profile : Profile, optional
+        Settings of an index that is made now, which must not be there. By default those of
+        ``"laptop"``, where there is none.
 
     Raises
     ------
     CollectionError
-        If there is no index to read, or it is damaged.
+        If there is no index to read, it is damaged, or there is one where a profile was given.
     CollectionLockedError
         If another handle is changing the index or, with ``"w"``, reading it.
     IndexMismatchError
@@ -88,6 +108,7 @@ class EmbeddedStore(StoreWriter):
         dimension: int | None = None,
         encoder: str | None = None,
         oldest: int = SCHEMA_VERSION,
+        profile: Profile | None = None,
     ):
         if mode not in ("r", "w"):
             raise InvalidQueryError(f"mode is 'r' or 'w', not {mode!r}.")
@@ -97,6 +118,7 @@ class EmbeddedStore(StoreWriter):
         self._dimension = dimension
         self._encoder = encoder
         self._oldest = oldest
+        self._profile = profile
         self._manifest = None
         self._unflushed = 0
         self._held = ExitStack()
@@ -117,7 +139,7 @@ class EmbeddedStore(StoreWriter):
                 f"{how_to_index(self._location)}"
             )
         self._lock(shared=True)
-        while self._read_manifest().state == WRITING or not is_settled(self._folder / _SHARD):
+        while self._read_manifest().state in _BROKEN_OFF or not is_settled(self._folder / _SHARD):
             self._held.close()
             self._lock(shared=False)
             self._load()
@@ -125,7 +147,9 @@ class EmbeddedStore(StoreWriter):
             self._lock(shared=True)
         check_files(self._manifest, self._folder)
         try:
-            shard = Shard.load_shared(self._folder / _SHARD, self._folder, self._dimension)
+            shard = Shard.load_shared(
+                self._folder / _SHARD, self._folder, self._dimension, self._made_with.datatype
+            )
             self._hold(shard)
             self._check_contents()
         except OSError:
@@ -151,6 +175,11 @@ class EmbeddedStore(StoreWriter):
         for remains in self._location.glob(f".{_INDEX}-*"):
             shutil.rmtree(remains, ignore_errors=True)
         if has_manifest(self._folder):
+            if self._profile is not None:
+                raise CollectionError(
+                    f"There is an index in {self._folder} already, and most settings cannot be "
+                    "changed later: choose another directory, or remove it first."
+                )
             self._load()
         elif self._folder.exists() and any(self._folder.iterdir()):
             raise CollectionError(
@@ -162,15 +191,20 @@ class EmbeddedStore(StoreWriter):
 
     def _load(self) -> None:
         """Open the shard as its only user, after bringing in what a dead writer left."""
-        is_broken_off = self._read_manifest().state == WRITING
-        if not is_broken_off:
+        state = self._read_manifest().state
+        if state in _BROKEN_OFF:
+            check_room(self._location, 0, "Opening the index", "open it again")
+        else:
             check_files(self._manifest, self._folder)
         self._hold(Shard.load(self._folder / _SHARD, self._folder))
+        remove_remains(self._folder / _SHARD)
         if self._mode == "w":
             self._engine.make_room_for_words(self._folder / _SHARD)
             self._engine.create_missing_indexes()
-        if is_broken_off:
-            self._finish(INTERRUPTED)
+        if state == BUILDING:
+            self._check_contents()
+        if state in _BROKEN_OFF:
+            self._finish(_BROKEN_OFF[state])
         self._check_contents()
 
     def _create(self, dimension: int) -> None:
@@ -183,14 +217,22 @@ class EmbeddedStore(StoreWriter):
             vector=VECTOR,
             engine=ENGINE,
             engine_version=engine_version(),
+            profile=(self._profile or Profile.named(_DEFAULT_PROFILE)).as_content(),
         )
+        datatype = self._made_with.datatype
         with written_whole_folder(self._folder) as temporary:
-            with closing(Shard.create(temporary / _SHARD, self._folder, dimension)) as shard:
+            path = temporary / _SHARD
+            with closing(Shard.create(path, self._folder, dimension, datatype)) as shard:
                 shard.flush()
-            sizes = file_sizes(temporary, temporary / _SHARD)
+            sizes = file_sizes(temporary, path)
             self._manifest = replace(self._manifest, files=sizes)
             write_manifest(self._manifest, temporary)
         self._hold(Shard.load(self._folder / _SHARD, self._folder))
+
+    @property
+    def _made_with(self) -> Profile:
+        recorded = self._manifest.profile
+        return Profile.from_content(recorded) if recorded else Profile.named(_DEFAULT_PROFILE)
 
     def _read_manifest(self) -> Manifest:
         manifest = read_manifest(self._folder, self._oldest)
@@ -274,8 +316,9 @@ class EmbeddedStore(StoreWriter):
         -------
         dict
             ``location``, ``engine``, ``engine_version`` (that wrote it), ``count``,
-            ``dimension``, ``encoder`` (fingerprint), ``state`` (``"complete"``, ``"writing"``
-            or ``"interrupted"``; ``"empty"`` before anything was stored).
+            ``dimension``, ``encoder`` (fingerprint), ``state`` (``"complete"``, ``"writing"``,
+            ``"building"`` or ``"interrupted"``; ``"empty"`` before anything was stored),
+            ``profile`` (what `~astro_paperclip.index.Profile.as_content` gave).
         """
         manifest = self._manifest
         return {
@@ -286,7 +329,48 @@ class EmbeddedStore(StoreWriter):
             "dimension": self._dimension,
             "encoder": manifest.encoder if manifest else self._encoder,
             "state": manifest.state if manifest else "empty",
+            "profile": self._made_with.as_content() if manifest else {},
         }
+
+    def finish(self, progress: bool, *, force: bool = False) -> bool:
+        """Build the graph, or bring it up to date, where it is worth it.
+
+        An interruption loses nothing: everything is searched as before.
+
+        Parameters
+        ----------
+        progress : bool
+            Whether to show for how long it has been built.
+        force : bool, optional
+            Whether to build the first graph of an index with few points, too.
+
+        Returns
+        -------
+        bool
+            Whether there is a graph of all points now.
+
+        Raises
+        ------
+        DiskSpaceError
+            If the disk is too full for a second copy of everything.
+        CollectionError
+            If the graph could not be built.
+        """
+        self._check_writable()
+        count = self.count()
+        if not count or not (force or is_worth_a_graph(count) or self._engine.n_in_graph()):
+            return False
+        if self._has_written:
+            self.flush()
+        shard = self._folder / _SHARD
+        check_room(self._location, 2 * size_on_disk(shard), "Building the graph", "build it again")
+        self._record(state=BUILDING if self._manifest.state == COMPLETE else WRITING)
+        self._engine.close()
+        try:
+            build_graph(shard, self._folder, self._made_with, count, progress)
+        finally:
+            self._load()
+        return True
 
     def _record(self, **changes: Any) -> None:
         self._manifest = replace(self._manifest, **changes)

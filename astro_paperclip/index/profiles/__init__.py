@@ -1,4 +1,4 @@
-"""Settings of collections on a server, by the scale that they are for."""
+"""Settings of indexes, by the scale that they are for."""
 
 from astro_paperclip.index.profiles.profile import PROFILES, Profile
 

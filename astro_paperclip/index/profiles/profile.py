@@ -1,4 +1,4 @@
-"""A profile: the settings that a collection on a server is made with, read from a TOML file."""
+"""A profile: the settings that an index is made with, read from a TOML file."""
 
 import os
 import tomllib
@@ -34,10 +34,12 @@ _RANGES = {
 
 @dataclass(frozen=True)
 class Profile:
-    """Settings of a collection on a Qdrant server; most have the names that they have there.
+    """Settings of an index; most have the names that they have on a Qdrant server.
 
     Make one with `Profile.named`. The files of the package's own profiles say why each value
-    was chosen, and where that is written.
+    was chosen, and where that is written. In a directory ``datatype`` counts from the first point
+    on, and ``quantization``, ``quantile``, ``m`` and ``ef_construct`` when
+    `~astro_paperclip.index.finish_index` builds the graph; the rest is about servers.
 
     Attributes
     ----------
@@ -50,20 +52,21 @@ class Profile:
     write_consistency_factor : int
         Copies that must have stored a point before the server acknowledges it.
     datatype : {"float32", "float16"}
-        How the server keeps the components of vectors.
+        How the components of vectors are kept.
     vectors_on_disk : bool
         Whether vectors are read from disk when they are needed, not kept in memory.
     on_disk_payload : bool
         Whether columns are read from disk when they are needed. Those with an index have it in
         memory.
     quantization : {"none", "int8"}
-        Whether the server keeps a second copy of vectors, one byte a component, to search in.
+        Whether there is a second copy of vectors, one byte a component, to search in.
     quantile : float
         Share of components that ``"int8"`` keeps between its ends; those beyond are cut off.
     always_ram : bool
         Whether the second copy stays in memory wherever the first one is.
     m : int
-        Links of a point in the graph that a search follows; 0: no graph, each vector is compared.
+        Links of a point in the graph that a search follows; 0: no graph, each vector is compared
+        (in a directory: 16, if one is built).
     payload_m : int
         Links among the points that share a value of one of ``linked_fields``.
     ef_construct : int

@@ -1,0 +1,160 @@
+"""Building the graph of a shard, by a process of its own: starting, watching and judging it."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from tqdm import tqdm
+
+from astro_paperclip.exceptions import CollectionError, DiskSpaceError
+from astro_paperclip.index.embedded import graph_process
+from astro_paperclip.index.profiles import Profile
+from astro_paperclip.index.words import WORDS
+
+__all__ = ["build_graph", "is_worth_a_graph", "remove_remains", "size_on_disk"]
+
+_MOST_WITHOUT_GRAPH = 300_000
+"""Number of points up to which a search that compares all of them takes milliseconds."""
+
+_LEAST_IN_GRAPH = 0.9
+"""Share of points [1] that a graph must hold; the engine leaves away those of a small segment."""
+
+_DEFAULT_M = 16
+"""Links of a point where the profile has no graph: the engine's own default."""
+
+_FULL_SCAN_THRESHOLD = 10_000
+"""Size [KB] of vectors below which the engine compares all: its own default."""
+
+_REMAINS = "temp_segments"
+"""Where the engine builds a segment; it does not tidy up after a process that was killed."""
+
+_PAUSE = 0.2
+"""How long to wait between two looks at the process (s)."""
+
+
+def is_worth_a_graph(count: int) -> bool:
+    """Return whether there are so many points that comparing all of them takes long."""
+    return count > _MOST_WITHOUT_GRAPH
+
+
+def build_graph(shard: Path, folder: Path, profile: Profile, count: int, progress: bool) -> None:
+    """Build the graph of a shard that nobody has open.
+
+    Whatever happens to the process that builds, the shard holds all its points.
+
+    Parameters
+    ----------
+    shard : `~pathlib.Path`
+        The shard.
+    folder : `~pathlib.Path`
+        The index's folder, named in messages.
+    profile : Profile
+        Its ``m``, ``ef_construct``, ``quantization`` and ``quantile`` are used.
+    count : int
+        How many points there are.
+    progress : bool
+        Whether to show for how long it has run, and what it has written.
+
+    Raises
+    ------
+    DiskSpaceError
+        If the disk filled up meanwhile.
+    CollectionError
+        If the process failed or was killed, or the graph lacks points.
+    """
+    settings = {
+        "shard": str(shard),
+        "parent": os.getpid(),
+        "words": WORDS,
+        "m": profile.m or _DEFAULT_M,
+        "ef_construct": profile.ef_construct,
+        "full_scan_threshold": _FULL_SCAN_THRESHOLD,
+        "quantile": None if profile.quantization == "none" else profile.quantile,
+    }
+    process = subprocess.Popen(  # noqa: S603
+        [sys.executable, "-P", graph_process.__file__, json.dumps(settings)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        answer, errors = _watched(process, shard, progress)
+    except BaseException:
+        process.kill()
+        process.communicate()
+        raise
+    finally:
+        remove_remains(shard)
+    if process.returncode:
+        raise _failure(process.returncode, errors, folder)
+    n_in_graph = json.loads(answer)
+    if n_in_graph < _LEAST_IN_GRAPH * count:
+        raise CollectionError(
+            f"{n_in_graph} of {count} points are in the graph of {folder}. The others are found, "
+            f"too, and slower: astro-paperclip index finish {folder.parent}"
+        )
+
+
+def remove_remains(shard: Path) -> None:
+    """Remove what a process left that was killed while it built a graph.
+
+    Parameters
+    ----------
+    shard : `~pathlib.Path`
+        A shard that no other process has open.
+    """
+    shutil.rmtree(shard / _REMAINS, ignore_errors=True)
+
+
+def size_on_disk(folder: Path) -> int:
+    """Return what the files in a folder take on the disk (bytes), without their holes."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            # The engine renames and removes files while they are looked at.
+            with suppress(FileNotFoundError):
+                status = Path(parent, name).lstat()
+                blocks = getattr(status, "st_blocks", None)
+                total += status.st_size if blocks is None else blocks * 512
+    return total
+
+
+def _watched(process: subprocess.Popen, shard: Path, progress: bool) -> tuple[str, str]:
+    """Return what a process printed, and its errors, when it has ended."""
+    form = "building the graph: {n_fmt}B written, {elapsed}"
+    before = size_on_disk(shard)
+    with tqdm(bar_format=form, unit_scale=True, unit_divisor=1024, disable=not progress) as bar:
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                return process.communicate(timeout=_PAUSE)
+            if progress:
+                bar.n = max(bar.n, size_on_disk(shard) - before)
+                bar.refresh()
+
+
+def _failure(status: int, errors: str, folder: Path) -> CollectionError:
+    """Return what to say of a process that did not succeed."""
+    rest = "All points are there, and are searched as before."
+    again = f"then build the graph again: astro-paperclip index finish {folder.parent}"
+    if status == -getattr(signal, "SIGBUS", 0) or "No space left" in errors:
+        return DiskSpaceError(
+            f"The disk filled up while the graph of the index in {folder} was built. {rest} Make "
+            f"room, {again}"
+        )
+    if status < 0:
+        return CollectionError(
+            f"The process that built the graph of the index in {folder} was ended by signal "
+            f"{-status} ({signal.strsignal(-status)}); systems that run out of memory do this. "
+            f"{rest} Make memory free, {again}"
+        )
+    last = (errors.strip().splitlines() or [f"exit status {status}"])[-1]
+    return CollectionError(
+        f"The graph of the index in {folder} could not be built: {last}. {rest} Look at the index "
+        f"with: astro-paperclip index check {folder.parent}"
+    )

@@ -1,0 +1,456 @@
+"""The graph of an index in a directory, and how its vectors are kept, against brute force."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import qdrant_edge
+
+from astro_paperclip.cli.main import main
+from astro_paperclip.collection import Collection
+from astro_paperclip.exceptions import (
+    CollectionError,
+    CollectionInterruptedWarning,
+    CollectionLockedError,
+    DiskSpaceError,
+    InvalidQueryError,
+)
+from astro_paperclip.index import (
+    Profile,
+    check_index,
+    copy_collection,
+    create_index,
+    finish_index,
+    locking,
+    open_store,
+    point_id,
+)
+from astro_paperclip.index.embedded import graph
+from astro_paperclip.index.embedded import shard as shard_module
+from astro_paperclip.index.engine import VECTOR
+
+from .conftest import DIMENSION, assert_holds, make_points
+
+FINISHER = """
+import sys
+from astro_paperclip.index import finish_index
+print("ready", flush=True)
+finish_index(sys.argv[1], progress=False, force=True)
+"""
+
+HOLDER = """
+import sys, qdrant_edge
+shard = qdrant_edge.EdgeShard.load(sys.argv[1])
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+
+
+@pytest.fixture
+def location(copied):
+    return copied
+
+
+@pytest.fixture(scope="session")
+def many():
+    """Points whose graph takes some seconds to build."""
+    return make_points(6000, seed=3)
+
+
+@pytest.fixture(scope="session")
+def large(many, tmp_path_factory):
+    """A collection that is only copied."""
+    location = tmp_path_factory.mktemp("large") / "collection"
+    with open_store(location, mode="w") as store:
+        store.upsert(many.ids, many.vectors, many.payloads)
+    return location
+
+
+@pytest.fixture
+def building(large, tmp_path, child):
+    """Return a function that starts to build, and returns process and place when it has begun."""
+
+    def start():
+        location = tmp_path / "building"
+        if not location.exists():
+            shutil.copytree(large, location)
+        process = child(FINISHER, location)
+        assert process.stdout.readline() == "ready\n"
+        begun = location / "index" / "shard" / "temp_segments"
+        while not (begun.exists() and any(begun.iterdir())):
+            assert process.poll() is None
+            time.sleep(0.01)
+        return process, location
+
+    return start
+
+
+def shard_of(location):
+    return location / "index" / "shard"
+
+
+def state_of(location):
+    return json.loads((location / "index" / "manifest.json").read_text())["state"]
+
+
+def assert_whole(store, points):
+    """Assert that a store has these points, too many for all their ranks to be certain."""
+    records = {record.id: record for record in store.scroll(with_vectors=True)}
+    assert records.keys() == set(points.ids)
+    for id_, vector, payload in zip(points.ids, points.vectors, points.payloads, strict=True):
+        assert records[id_].payload == payload
+        np.testing.assert_allclose(records[id_].vector, vector / np.linalg.norm(vector), atol=1e-6)
+    hits = store.search(points.vectors[0], limit=20)
+    assert [hit.id for hit in hits] == points.ranking(points.vectors[0])[0][:20]
+
+
+def by_graph(store, vector, limit):
+    """Return the ids of the nearest points in the graph, and in nothing else."""
+    request = qdrant_edge.QueryRequest(
+        query=qdrant_edge.Query.Nearest(list(map(float, vector)), using=VECTOR),
+        limit=limit,
+        params=qdrant_edge.SearchParams(exact=False, hnsw_ef=256, indexed_only=True),
+    )
+    return [str(point.id) for point in store._engine.call("query", request)]
+
+
+def recall(store, points, limit=20, n_queries=20):
+    queries = np.random.default_rng(1).normal(size=(n_queries, points.vectors.shape[1]))
+    hits = [
+        len(set(by_graph(store, query, limit)) & set(points.ranking(query)[0][:limit]))
+        for query in queries
+    ]
+    return sum(hits) / (limit * n_queries)
+
+
+def processes_at(location):
+    """Return the ids of the processes that were told of a place."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and str(location) in (entry / "cmdline").read_text():
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def builder_of(process, location):
+    """Return the id of the process that builds for another one."""
+    (builder,) = set(processes_at(location)) - {process.pid}
+    return builder
+
+
+class TestBuilding:
+    def test_readers_find_the_nearest_by_it(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(graph, "_FULL_SCAN_THRESHOLD", 1)
+        points = make_points(1500)
+        with open_store(tmp_path, mode="w") as store:
+            store.upsert(points.ids, points.vectors, points.payloads)
+        with open_store(tmp_path) as store:
+            assert store._engine.n_in_graph() == 0
+        assert finish_index(tmp_path, progress=False, force=True)
+        with open_store(tmp_path) as store, open_store(tmp_path) as other:
+            assert store._engine.n_in_graph() == 1500
+            assert recall(store, points) > 0.99
+            assert recall(other, points, n_queries=2) > 0.99
+            assert_whole(store, points)
+
+    def test_only_where_it_is_worth_it(self, location, monkeypatch):
+        before = sorted(shard_of(location).rglob("*"))
+        assert not finish_index(location, progress=False)
+        assert sorted(shard_of(location).rglob("*")) == before
+        monkeypatch.setattr(graph, "_MOST_WITHOUT_GRAPH", 399)
+        assert finish_index(location, progress=False)
+        with open_store(location) as store:
+            assert store._engine.n_in_graph() == 400
+
+    def test_points_that_come_later(self, location, points):
+        later = make_points(50, seed=9)
+        finish_index(location, progress=False, force=True)
+        with open_store(location, mode="w") as store:
+            store.upsert(later.ids, later.vectors, later.payloads)
+            # One of the graph's own points moves, and another one goes away.
+            store.upsert(points.ids[:1], -points.vectors[:1], points.payloads[:1])
+        with open_store(location) as store:
+            assert store._engine.n_in_graph() < 450
+            for row in range(50):
+                assert store.search(later.vectors[row], limit=1)[0].id == later.ids[row]
+            assert store.search(-points.vectors[0], limit=1)[0].id == points.ids[0]
+        # There is a graph, so that it is brought up to date without being forced.
+        assert finish_index(location, progress=False)
+        with open_store(location) as store:
+            assert store._engine.n_in_graph() >= 450
+            assert store.count() == 450
+
+    def test_while_writing(self, tmp_path):
+        points = make_points(300)
+        with open_store(tmp_path, mode="w") as store:
+            store.upsert(points.ids[:200], points.vectors[:200], points.payloads[:200])
+            assert store.finish(False, force=True)
+            store.upsert(points.ids[200:], points.vectors[200:], points.payloads[200:])
+        with open_store(tmp_path) as store:
+            assert_holds(store, points)
+
+    def test_state_is_what_it_was(self, tmp_path):
+        def index():
+            with open_store(tmp_path, mode="w") as store:
+                store.upsert([point_id(str(row)) for row in range(99)], np.eye(99), [{}] * 99)
+                raise ValueError("something")
+
+        with pytest.raises(ValueError, match="something"):
+            index()
+        assert finish_index(tmp_path, progress=False, force=True)
+        with pytest.warns(CollectionInterruptedWarning, match="99 points"):
+            open_store(tmp_path).close()
+        with open_store(tmp_path, mode="w") as store:
+            store.flush()
+        finish_index(tmp_path, progress=False)
+        open_store(tmp_path).close()
+
+    def test_nothing_to_build(self, tmp_path):
+        with pytest.raises(CollectionError, match=r"no index in .*absent.*astro-paperclip index"):
+            finish_index(tmp_path / "absent")
+        assert list(tmp_path.iterdir()) == []
+        create_index(tmp_path, 4)
+        assert not finish_index(tmp_path, force=True)
+
+    def test_someone_reads(self, location):
+        with open_store(location), pytest.raises(CollectionLockedError, match="open elsewhere"):
+            finish_index(location, force=True)
+
+    def test_full_disk(self, location, monkeypatch):
+        full = shutil.disk_usage(location)._replace(free=257 * 2**20)
+        with monkeypatch.context() as patch, open_store(location, mode="w") as store:
+            patch.setattr(shutil, "disk_usage", lambda path: full)
+            with pytest.raises(DiskSpaceError, match=r"Building the graph.*257 MiB are free"):
+                store.finish(False, force=True)
+            assert store.count() == 400
+        with open_store(location) as store:
+            assert store._engine.n_in_graph() == 0
+
+    def test_command(self, location, capsys):
+        assert main(["index", "finish", str(location)]) == 0
+        assert "got no graph" in capsys.readouterr().out
+        assert main(["index", "finish", str(location), "--force"]) == 0
+        shown = capsys.readouterr()
+        assert shown.out == f"{location} has its graph.\n"
+        assert "building the graph" in shown.err
+        assert main(["index", "finish", str(location), "--quiet"]) == 0
+        assert capsys.readouterr() == (f"{location} has its graph.\n", "")
+
+
+class TestFailures:
+    @pytest.mark.parametrize(
+        ("code", "error", "message"),
+        [
+            ("os.kill(os.getpid(), signal.SIGBUS)", DiskSpaceError, "disk filled up"),
+            ("sys.exit('a panic: No space left on device')", DiskSpaceError, "disk filled up"),
+            ("os.kill(os.getpid(), signal.SIGKILL)", CollectionError, "signal 9.*out of memory"),
+            ("sys.exit('what went wrong')", CollectionError, "built: what went wrong"),
+            ("print(7)", CollectionError, "7 of 400 points are in the graph"),
+        ],
+    )
+    def test_a_builder_that_fails(
+        self, location, points, tmp_path, monkeypatch, code, error, message
+    ):
+        script = tmp_path / "builder.py"
+        script.write_text(f"import json, os, signal, sys\nfrom pathlib import Path\n"
+            "shard = Path(json.loads(sys.argv[1])['shard'])\n"
+            f"(shard / 'temp_segments' / 'half').mkdir(parents=True)\n{code}")  # fmt: skip
+        monkeypatch.setattr(graph.graph_process, "__file__", str(script))
+        with pytest.raises(error, match=message) as caught:
+            finish_index(location, progress=False, force=True)
+        assert str(location) in str(caught.value)
+        assert not (shard_of(location) / "temp_segments").exists()
+        with open_store(location) as store:
+            assert store.info()["state"] == "complete"
+            assert_holds(store, points)
+
+    @on_linux
+    def test_interrupt(self, building, many):
+        process, location = building()
+        builder = builder_of(process, location)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        assert "KeyboardInterrupt" in errors
+        assert builder not in processes_at(location)
+        with open_store(location) as store:
+            assert store.info()["state"] == "complete"
+            assert store._engine.n_in_graph() == 0
+            assert_whole(store, many)
+        assert not (shard_of(location) / "temp_segments").exists()
+
+    @on_linux
+    def test_nothing_is_lost_when_someone_is_killed(self, building, many):
+        moments = random.Random(0)
+        for victim in ("parent", "builder", "parent", "builder"):
+            process, location = building()
+            builder = builder_of(process, location)
+            time.sleep(moments.uniform(0, 0.6))
+            assert process.poll() is None
+            os.kill(process.pid if victim == "parent" else builder, signal.SIGKILL)
+            _, errors = process.communicate(timeout=60)
+            if victim == "builder":
+                assert "ended by signal 9" in errors
+            else:
+                assert state_of(location) == "building"
+            # No warning: nothing is missing.
+            with open_store(location) as store:
+                assert store.info()["state"] == "complete"
+                assert store.count() == len(many.ids)
+            assert processes_at(location) == []
+        with open_store(location) as store:
+            assert_whole(store, many)
+        assert finish_index(location, progress=False, force=True)
+        with open_store(location) as store:
+            assert store._engine.n_in_graph() == len(many.ids)
+
+    def test_a_builder_that_outlives_its_parent(self, location, child, monkeypatch):
+        monkeypatch.setattr(shard_module, "_PATIENCE", 0.1)
+        monkeypatch.setattr(locking, "_PATIENCE", 0.1)
+        path = location / "index" / "manifest.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "state": "building"}))
+        holder = child(HOLDER, shard_of(location))
+        assert holder.stdout.readline() == "open\n"
+        for mode in "rw":
+            with pytest.raises(CollectionLockedError, match="open in another process") as caught:
+                open_store(location, mode=mode)
+            assert str(location) in str(caught.value)
+            assert "damaged" not in str(caught.value)
+        holder.stdin.close()
+        assert holder.wait(timeout=30) == 0
+        with open_store(location) as store:
+            assert store.count() == 400
+            assert store.info()["state"] == "complete"
+
+    def test_points_that_were_lost_while_building(self, location):
+        path = location / "index" / "manifest.json"
+        content = {**json.loads(path.read_text()), "state": "building", "count": 401}
+        path.write_text(json.dumps(content))
+        for mode in "rw":
+            with pytest.raises(CollectionError, match="damaged: it has 400 of 401 points"):
+                open_store(location, mode=mode)
+
+    def test_a_full_disk_after_a_kill(self, location, monkeypatch):
+        path = location / "index" / "manifest.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "state": "building"}))
+        full = shutil.disk_usage(location)._replace(free=2**20)
+        with monkeypatch.context() as patch:
+            patch.setattr(shutil, "disk_usage", lambda path: full)
+            with pytest.raises(DiskSpaceError, match=r"Opening the index.*Make room"):
+                open_store(location)
+        with open_store(location) as store:
+            assert store.count() == 400
+
+
+class TestStorage:
+    @pytest.fixture
+    def half(self):
+        return Profile(name="half", datatype="float16")
+
+    def test_half_precision(self, tmp_path, half):
+        points = make_points(200)
+        assert create_index(tmp_path, DIMENSION, encoder="abc", profile=half) is half
+        with open_store(tmp_path, mode="w", encoder="abc") as store:
+            store.upsert(points.ids, points.vectors, points.payloads)
+        unit = points.vectors / np.linalg.norm(points.vectors, axis=1, keepdims=True)
+        for build in (False, True):
+            if build:
+                finish_index(tmp_path, progress=False, force=True)
+            with open_store(tmp_path) as store:
+                assert store.info()["profile"] == half.as_content()
+                stored = np.stack(
+                    [record.vector for record in store.retrieve(points.ids, with_vectors=True)]
+                )
+                assert np.abs(stored - unit).max() < 2**-11
+                assert not np.array_equal(stored, unit)
+                hits = store.search(points.vectors[0], limit=10)
+                ranking, scores = points.ranking(points.vectors[0])
+                np.testing.assert_allclose([hit.score for hit in hits], scores[:10], atol=2**-10)
+                assert len({hit.id for hit in hits} & set(ranking[:10])) >= 9
+
+    def test_half_precision_takes_half_the_disk(self, tmp_path, half):
+        sizes = {}
+        vectors = np.random.default_rng(0).normal(size=(2000, 256))
+        ids = [point_id(str(row)) for row in range(2000)]
+        for profile in ("laptop", half):
+            location = tmp_path / str(profile)[:6]
+            create_index(location, 256, profile=profile)
+            with open_store(location, mode="w") as store:
+                store.upsert(ids, vectors, [{}] * 2000)
+                store.finish(False, force=True)
+            files = shard_of(location).rglob("vector_storage-image/matrix.dat")
+            sizes[profile] = sum(path.stat().st_size for path in files)
+        assert sizes["laptop"] >= 2000 * 256 * 4
+        assert sizes[half] == pytest.approx(sizes["laptop"] / 2, rel=0.01)
+
+    def test_a_copy_with_a_byte_a_component_comes_with_the_graph(self, tmp_path):
+        points = make_points(300)
+        profile = Profile(name="bytes", quantization="int8", quantile=0.99, m=8, ef_construct=64)
+        create_index(tmp_path, DIMENSION, profile=profile)
+        with open_store(tmp_path, mode="w") as store:
+            store.upsert(points.ids, points.vectors, points.payloads)
+        assert list(tmp_path.rglob("quantized.data")) == []
+        finish_index(tmp_path, progress=False, force=True)
+        (copy,) = tmp_path.rglob("quantized.data")
+        assert copy.stat().st_size >= 300 * DIMENSION
+        (built,) = tmp_path.rglob("hnsw_config.json")
+        built = json.loads(built.read_text())
+        assert (built["m"], built["ef_construct"]) == (8, 64)
+        with open_store(tmp_path) as store:
+            assert_holds(store, points)
+
+    @pytest.mark.parametrize("name", ["laptop", "workstation", "cluster"])
+    def test_copies_are_compared(self, location, tmp_path, name):
+        Collection.create(
+            location, encoder_name="e", encoder_fingerprint="abc", dimension=DIMENSION, views="w"
+        )
+        target = tmp_path / "target"
+        create_index(target, DIMENSION, profile=name)
+        for _ in range(2):
+            assert copy_collection(location, target, progress=False).n_compared == 400
+            finish_index(target, progress=False, force=True)
+        assert copy_collection(target, tmp_path / "back", progress=False).n_compared == 400
+        assert check_index(target, progress=False).faults == ()
+
+    def test_there_is_one_already(self, location, points):
+        with pytest.raises(CollectionError, match=r"an index in .* already.*another directory"):
+            create_index(location, DIMENSION, profile="cluster")
+        with open_store(location) as store:
+            assert_holds(store, points)
+
+    def test_bad_input_makes_nothing(self, tmp_path):
+        with pytest.raises(InvalidQueryError, match="whole number from 1"):
+            create_index(tmp_path / "new", 0)
+        with pytest.raises(InvalidQueryError, match="no profile 'none'"):
+            create_index(tmp_path / "new", 4, profile="none")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_an_index_that_was_made_without_a_profile(self, location, points):
+        path = location / "index" / "manifest.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "profile": {}}))
+        finish_index(location, progress=False, force=True)
+        with open_store(location) as store:
+            assert store.info()["profile"]["name"] == "laptop"
+            assert_holds(store, points)
+
+    def test_command(self, tmp_path, capsys):
+        (tmp_path / "half.toml").write_text('datatype = "float16"')
+        place = str(tmp_path / "small")
+        options = ["--profile", str(tmp_path / "half.toml"), "--dimension", "4"]
+        assert main(["index", "create", place, *options]) == 0
+        assert "for vectors of length 4" in capsys.readouterr().out
+        with warnings.catch_warnings(), open_store(place) as store:
+            assert store.info()["profile"]["datatype"] == "float16"
+            assert store.search(np.ones(4)) == []
