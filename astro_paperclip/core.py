@@ -103,6 +103,7 @@ class PaperclipMastClass(BaseQuery):
         limit: int | None = None,
         offset: int = 0,
         score_threshold: float | None = None,
+        max_per_proposal: int | None = None,
         collection: str | os.PathLike | None = None,
         get_query_payload: bool = False,
     ) -> PaperclipResult | dict:
@@ -118,6 +119,9 @@ class PaperclipMastClass(BaseQuery):
             Number of best matches to pass over; ranks go on from there.
         score_threshold : float, optional
             Smallest cosine similarity of a match, between -1 and 1. Default: no limit.
+        max_per_proposal : int, optional
+            Largest number of rows of one proposal, of which the best are kept; ``limit`` and
+            ``offset`` count what is left. Default: no limit.
         collection : str or `os.PathLike`, optional
             Another collection than the one of this instance.
         get_query_payload : bool, optional
@@ -150,7 +154,7 @@ class PaperclipMastClass(BaseQuery):
             "kind": "text",
             "text": text,
             "sha256": hashlib.sha256(text.encode()).hexdigest(),
-            **self._checked(limit, offset, score_threshold, collection),
+            **self._checked(limit, offset, score_threshold, max_per_proposal, collection),
         }
         if get_query_payload:
             return request
@@ -181,6 +185,7 @@ class PaperclipMastClass(BaseQuery):
         limit: int | None = None,
         offset: int = 0,
         score_threshold: float | None = None,
+        max_per_proposal: int | None = None,
         collection: str | os.PathLike | None = None,
         get_query_payload: bool = False,
     ) -> PaperclipResult | dict:
@@ -196,6 +201,9 @@ class PaperclipMastClass(BaseQuery):
             Number of best matches to pass over; ranks go on from there.
         score_threshold : float, optional
             Smallest cosine similarity of a match, between -1 and 1. Default: no limit.
+        max_per_proposal : int, optional
+            Largest number of rows of one proposal, of which the best are kept; ``limit`` and
+            ``offset`` count what is left. Default: no limit.
         collection : str or `os.PathLike`, optional
             Another collection than the one of this instance.
         get_query_payload : bool, optional
@@ -223,7 +231,7 @@ class PaperclipMastClass(BaseQuery):
         ...     "spiral.jpg", collection="~/hubble"
         ... )  # doctest: +SKIP
         """
-        checked = self._checked(limit, offset, score_threshold, collection)
+        checked = self._checked(limit, offset, score_threshold, max_per_proposal, collection)
         picture, name, digest = _identified(image)
         request = {"kind": "image", "image": name, "sha256": digest, **checked}
         if get_query_payload:
@@ -236,7 +244,7 @@ class PaperclipMastClass(BaseQuery):
         vector = searched.vector(digest, lambda: encoder.encode_images([picture], views)[0])
         return self._ranked(searched, vector, request)
 
-    def _checked(self, limit, offset, score_threshold, collection) -> dict:
+    def _checked(self, limit, offset, score_threshold, max_per_proposal, collection) -> dict:
         """Check the arguments that all queries share, and put defaults in their place."""
         limit = conf.row_limit if limit is None else limit
         if not _is_whole(limit) or limit < 1:
@@ -247,11 +255,18 @@ class PaperclipMastClass(BaseQuery):
             raise InvalidQueryError(
                 f"score_threshold must be a number between -1 and 1, not {score_threshold!r}."
             )
+        if max_per_proposal is not None and not (
+            _is_whole(max_per_proposal) and max_per_proposal >= 1
+        ):
+            raise InvalidQueryError(
+                f"max_per_proposal must be a positive whole number, not {max_per_proposal!r}."
+            )
         return {
             "collection": self._location(collection),
             "limit": int(limit),
             "offset": int(offset),
             "score_threshold": None if score_threshold is None else float(score_threshold),
+            "max_per_proposal": None if max_per_proposal is None else int(max_per_proposal),
         }
 
     def _location(self, collection) -> str:
@@ -294,7 +309,12 @@ class PaperclipMastClass(BaseQuery):
         limit, threshold = request["limit"], request["score_threshold"]
         # One more than asked for tells whether the limit cuts a set of matches short.
         wanted = limit if threshold is None else limit + 1
-        hits = searched.store.search(vector, limit=wanted, offset=request["offset"])
+        hits = searched.store.search(
+            vector,
+            limit=wanted,
+            offset=request["offset"],
+            max_per_group=request["max_per_proposal"],
+        )
         if threshold is not None:
             hits = [hit for hit in hits if hit.score >= threshold]
         if len(hits) > limit:

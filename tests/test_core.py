@@ -1,6 +1,7 @@
 import hashlib
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -77,10 +78,14 @@ class FakeStore:
         self.vectors = vectors
         self.is_open = True
 
-    def search(self, vector, where=None, limit=10, offset=0, exact=None):
+    def search(self, vector, where=None, limit=10, offset=0, exact=None, *, max_per_group=None):
         assert self.is_open
         scores = self.vectors @ vector
-        order = np.argsort(-scores, kind="stable")[offset : offset + limit]
+        order = np.argsort(-scores, kind="stable")
+        if max_per_group is not None:
+            seen = Counter()
+            order = [i for i in order if not seen.update([i % 3]) and seen[i % 3] <= max_per_group]
+        order = order[offset : offset + limit]
         return [
             SimpleNamespace(
                 id=f"id{i}", score=float(scores[i]), payload={"obsid": 1000 + int(i), "s_ra": 1.5}
@@ -195,6 +200,19 @@ def test_a_full_table_is_no_reason_to_warn(paperclip):
     assert len(paperclip.query_text("a galaxy", limit=3)) == 3
 
 
+def test_at_most_so_many_of_a_proposal(paperclip):
+    every = paperclip.query_text("a galaxy", limit=N_POINTS)["obsid"].tolist()
+    kept = [
+        obsid
+        for place, obsid in enumerate(every)
+        if sum(int(other) % 3 == int(obsid) % 3 for other in every[:place]) < 2
+    ]
+    result = paperclip.query_text("a galaxy", limit=4, offset=1, max_per_proposal=2)
+    assert result["obsid"].tolist() == kept[1:5]
+    assert result["rank"].tolist() == [2, 3, 4, 5]
+    assert result.query["max_per_proposal"] == 2
+
+
 def test_score_threshold(paperclip, vectors):
     scores = vectors @ FakeEncoder._vector(b"a galaxy")
     enough = int((scores >= 0.2).sum())
@@ -228,6 +246,7 @@ def test_text_must_say_something(refusing, text):
     [
         *({"limit": value} for value in (0, -1, 2.0, True, "5", np.nan)),
         *({"offset": value} for value in (-1, 0.0, False, None, "5")),
+        *({"max_per_proposal": value} for value in (0, -1, 1.0, True, "5")),
         *({"score_threshold": value} for value in ("0.5", np.nan, np.inf, True, 1j)),
         *({"collection": value} for value in ("", 5, b"")),
     ],
@@ -276,6 +295,7 @@ def test_payload_is_what_would_be_searched(refusing, picture):
         "limit": 3,
         "offset": 0,
         "score_threshold": None,
+        "max_per_proposal": None,
     }
     payload = refusing.query_image(picture, get_query_payload=True)
     assert payload["image"] == str(picture)

@@ -49,6 +49,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "--offset", metavar="N", type=whole, default=0, help="best matches to pass over"
     )
     parser.add_argument(
+        "--max-per-proposal", metavar="N", type=positive, help="most rows of one proposal"
+    )
+    parser.add_argument(
         "--output",
         metavar="FILE",
         type=_output,
@@ -82,7 +85,12 @@ def run(args: argparse.Namespace) -> int:
             if args.image is None
             else (paperclip.query_image, args.image)
         )
-        result = search(subject, limit=args.limit, offset=args.offset)
+        result = search(
+            subject,
+            limit=args.limit,
+            offset=args.offset,
+            max_per_proposal=args.max_per_proposal,
+        )
     width = shutil.get_terminal_size((_WIDTH_OF_A_FILE, 24)).columns
     print("\n".join(result.summary(width).pformat(max_lines=-1, max_width=-1)))
     if args.output is not None:

@@ -154,6 +154,6 @@ def _is_direction(vector: np.ndarray) -> bool:
 
 
 def _is_found(store: Store, record: Record) -> bool:
-    (best,) = store.search(record.vector, limit=1) or [None]
+    (best,) = store.search(record.vector, limit=1, exact=True) or [None]
     # Another point with the same vector may stand in its place.
     return best is not None and abs(best.score - 1) <= _LENGTH_TOLERANCE

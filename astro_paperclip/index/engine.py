@@ -24,10 +24,23 @@ class Engine(Protocol):
 
     dialect: Dialect
 
-    def nearest(self, vector: np.ndarray, where: Any, limit: int) -> list[Hit]:
-        """Return the points that are most similar to a vector, by falling score."""
+    def nearest(
+        self,
+        vector: np.ndarray,
+        where: Any,
+        limit: int,
+        *,
+        exact: bool,
+        payload: bool | list[str],
+    ) -> list[Hit]:
+        """Return the points that are most similar to a vector, by falling score.
 
-    def nearest_words(self, words: WordWeights, where: Any, limit: int) -> list[Hit]:
+        Every vector that fits is compared, or the graph is searched where there is one.
+        """
+
+    def nearest_words(
+        self, words: WordWeights, where: Any, limit: int, *, payload: bool | list[str]
+    ) -> list[Hit]:
         """Return the points whose words score highest by BM25, by falling score."""
 
     def retrieve(self, ids: Sequence[str], payload: bool, vectors: bool) -> Iterator[Record]:
@@ -38,6 +51,12 @@ class Engine(Protocol):
 
     def count(self, where: Any) -> int:
         """Return the number of points that fit."""
+
+    def estimate(self, where: Any) -> int:
+        """Return about how many points fit, in no time; it can be wrong by much."""
+
+    def graph_size(self) -> int:
+        """Return about how many vectors are in a graph."""
 
     def facet(self, field: str, limit: int) -> dict[str, int]:
         """Return how many points have each value of an indexed text field."""

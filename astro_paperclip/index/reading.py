@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from astro_paperclip.exceptions import CollectionError, InvalidQueryError
 from astro_paperclip.index.engine import Engine
 from astro_paperclip.index.filters import expanded, json_path, translated
 from astro_paperclip.index.manifest import Manifest
+from astro_paperclip.index.planning import searches_graph
+from astro_paperclip.index.ranking import ExactRanking, GraphRanking, Page
 from astro_paperclip.index.regions import located
 from astro_paperclip.index.schema import INDEXED_FIELDS, SCHEMA_VERSION
 from astro_paperclip.index.store import Hit, Record
@@ -51,6 +54,9 @@ class StoreReader:
         limit: int = 10,
         offset: int = 0,
         exact: bool | None = None,
+        *,
+        max_per_group: int | None = None,
+        group_by: str = "proposal_id",
     ) -> list[Hit]:
         """Return the points most similar to a vector.
 
@@ -63,22 +69,61 @@ class StoreReader:
         limit, offset : int
             How many points to return, after how many better ones.
         exact : bool, optional
-            Whether every vector must be compared. This store always does so.
+            Whether every vector that fits must be compared. By default the store decides; `False`
+            asks for the graph wherever there is one.
+        max_per_group : int, optional
+            How many points with the same value of ``group_by`` there may be; the best are kept.
+            Points without a value are not limited. By default all are returned.
+        group_by : str
+            The column.
 
         Returns
         -------
         list of Hit
             By falling score, equal scores by id.
+
+        Raises
+        ------
+        InvalidQueryError
+            If the vector is none, or another argument makes no sense.
+        IndexMismatchError
+            If the vector has another length than those of the index.
+
+        Notes
+        -----
+        Where there is a graph and more than 150,000 points fit, the graph is searched, which finds
+        nearly all of the nearest. It gives the first 128 points of the ranking, however many are
+        asked for; then come all others that fit, compared one by one. So pages never overlap, and
+        together they hold every point that fits. Every other search, and one for more than 128
+        points, compares each vector that fits. Copies of a collection on several servers have
+        graphs of their own, in which pages can differ.
         """
-        del exact  # there is no graph to approximate with
         vector = np.asarray(vector)
         if vector.ndim != 1:
             raise InvalidQueryError(f"A search takes one vector, not an array of {vector.shape}.")
         vector = checked_vectors(vector[np.newaxis], self._dimension)[0]
-        return self._ranked("nearest", vector, where, limit, offset)
+        page = Page(limit, offset, max_per_group, group_by)
+        self._check_open()
+        if self._engine is None:
+            return []
+        where = self._translated(where)
+        is_exact = not searches_graph(self._engine, where, exact)
+        payload = page.fields or (is_exact and offset == 0)
+        find = partial(self._engine.nearest, vector, where, payload=payload)
+        ranking = ExactRanking(partial(find, exact=True))
+        if not is_exact:
+            ranking = GraphRanking(partial(find, exact=False), ranking)
+        return self._with_payloads(page.of(ranking), payload)
 
     def search_words(
-        self, text: str, where: Filter | None = None, limit: int = 10, offset: int = 0
+        self,
+        text: str,
+        where: Filter | None = None,
+        limit: int = 10,
+        offset: int = 0,
+        *,
+        max_per_group: int | None = None,
+        group_by: str = "proposal_id",
     ) -> list[Hit]:
         """Return the points whose texts have the words of a text, by BM25.
 
@@ -90,35 +135,28 @@ class StoreReader:
             Only points that fit.
         limit, offset : int
             How many points to return, after how many better ones.
+        max_per_group, group_by
+            As in `search`.
 
         Returns
         -------
         list of Hit
             By falling score, equal scores by id; only points that have one of the words.
         """
-        return self._ranked("nearest_words", query_words(text), where, limit, offset)
-
-    def _ranked(
-        self, method: str, query: Any, where: Filter | None, limit: int, offset: int
-    ) -> list[Hit]:
-        """Return the best answers of one of the engine's searches, equal ones by id."""
-        if limit < 1 or offset < 0:
-            raise InvalidQueryError(
-                f"limit={limit}, offset={offset}: the limit must be at least 1, the offset 0."
-            )
+        words, page = query_words(text), Page(limit, offset, max_per_group, group_by)
         self._check_open()
         if self._engine is None:
             return []
-        find = getattr(self._engine, method)
-        where = self._translated(where)
-        end = offset + limit
-        wanted = end + 1
-        hits = find(query, where, wanted)
-        # Which of several equal points the engine returns is chance, unless it returns them all.
-        while len(hits) == wanted and hits[-1].score == hits[end - 1].score:
-            wanted *= 2
-            hits = find(query, where, wanted)
-        return sorted(hits, key=lambda hit: (-hit.score, hit.id))[offset:end]
+        payload = page.fields or offset == 0
+        find = partial(self._engine.nearest_words, words, self._translated(where), payload=payload)
+        return self._with_payloads(page.of(ExactRanking(find)), payload)
+
+    def _with_payloads(self, hits: list[Hit], fetched: bool | list[str]) -> list[Hit]:
+        """Return hits with their whole payloads, of which this much has been fetched."""
+        if fetched is True:
+            return hits
+        found = self._retrieved([hit.id for hit in hits], with_payload=True, with_vectors=False)
+        return [replace(hit, payload=found[hit.id].payload) for hit in hits if hit.id in found]
 
     def retrieve(self, ids: Sequence[str], with_vectors: bool = False) -> list[Record]:
         """Return the points with these ids, in this order, without those that are not there."""

@@ -80,6 +80,9 @@ class Store(Protocol):
         limit: int = 10,
         offset: int = 0,
         exact: bool | None = None,
+        *,
+        max_per_group: int | None = None,
+        group_by: str = "proposal_id",
     ) -> list[Hit]:
         """Return the points most similar to a vector.
 
@@ -92,16 +95,38 @@ class Store(Protocol):
         limit, offset : int
             How many points to return, after how many better ones.
         exact : bool, optional
-            Whether every vector must be compared. By default the store decides.
+            Whether every vector that fits must be compared. By default the store decides; `False`
+            asks for the graph wherever there is one.
+        max_per_group : int, optional
+            How many points with the same value of ``group_by`` there may be; the best are kept.
+            Points without a value are not limited. By default all are returned.
+        group_by : str
+            The column.
 
         Returns
         -------
         list of Hit
             By falling score, equal scores by id.
+
+        Notes
+        -----
+        Where there is a graph and more than 150,000 points fit, the graph is searched, which finds
+        nearly all of the nearest. It gives the first 128 points of the ranking, however many are
+        asked for; then come all others that fit, compared one by one. So pages never overlap, and
+        together they hold every point that fits. Every other search, and one for more than 128
+        points, compares each vector that fits. Copies of a collection on several servers have
+        graphs of their own, in which pages can differ.
         """
 
     def search_words(
-        self, text: str, where: Filter | None = None, limit: int = 10, offset: int = 0
+        self,
+        text: str,
+        where: Filter | None = None,
+        limit: int = 10,
+        offset: int = 0,
+        *,
+        max_per_group: int | None = None,
+        group_by: str = "proposal_id",
     ) -> list[Hit]:
         """Return the points whose texts have the words of a text.
 
@@ -114,6 +139,8 @@ class Store(Protocol):
             Only points that fit.
         limit, offset : int
             How many points to return, after how many better ones.
+        max_per_group, group_by
+            As in `search`.
 
         Returns
         -------

@@ -39,7 +39,9 @@ def paperclip(monkeypatch, result):
 def test_text(paperclip, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "90")
     assert main(["query", "here", "barred spiral", "--limit", "5", "--offset", "2"]) == 0
-    paperclip.query_text.assert_called_once_with("barred spiral", limit=5, offset=2)
+    paperclip.query_text.assert_called_once_with(
+        "barred spiral", limit=5, offset=2, max_per_proposal=None
+    )
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["rank", "score", "obsid", "target_name", "title"]
     assert lines[2].split()[:4] == ["1", "0.432", "17", "NGC-1300"]
@@ -49,8 +51,8 @@ def test_text(paperclip, capsys, monkeypatch):
 
 
 def test_image(paperclip):
-    assert main(["query", "here", "--image", "a.jpg"]) == 0
-    paperclip.query_image.assert_called_once_with("a.jpg", limit=10, offset=0)
+    assert main(["query", "here", "--image", "a.jpg", "--max-per-proposal", "3"]) == 0
+    paperclip.query_image.assert_called_once_with("a.jpg", limit=10, offset=0, max_per_proposal=3)
 
 
 def test_output_has_everything_and_the_question(paperclip, result, tmp_path):

@@ -174,7 +174,7 @@ class TestDamage:
         self.assert_refused(copied, mode, "it has 400 of 401 points")
 
     def test_vectors_that_no_search_finds(self, copied, mode, monkeypatch):
-        monkeypatch.setattr(shard_module.Shard, "nearest", lambda *args: [])
+        monkeypatch.setattr(shard_module.Shard, "nearest", lambda *args, **options: [])
         self.assert_refused(copied, mode, "vectors cannot be read")
 
     @pytest.mark.parametrize(

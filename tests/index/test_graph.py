@@ -158,10 +158,10 @@ class TestBuilding:
         with open_store(tmp_path, mode="w") as store:
             store.upsert(points.ids, points.vectors, points.payloads)
         with open_store(tmp_path) as store:
-            assert store._engine.n_in_graph() == 0
+            assert store._engine.graph_size() == 0
         assert finish_index(tmp_path, progress=False, force=True)
         with open_store(tmp_path) as store, open_store(tmp_path) as other:
-            assert store._engine.n_in_graph() == 1500
+            assert store._engine.graph_size() == 1500
             assert recall(store, points) > 0.99
             assert recall(other, points, n_queries=2) > 0.99
             assert_whole(store, points)
@@ -173,7 +173,7 @@ class TestBuilding:
         monkeypatch.setattr(graph, "_MOST_WITHOUT_GRAPH", 399)
         assert finish_index(location, progress=False)
         with open_store(location) as store:
-            assert store._engine.n_in_graph() == 400
+            assert store._engine.graph_size() == 400
 
     def test_points_that_come_later(self, location, points):
         later = make_points(50, seed=9)
@@ -183,14 +183,14 @@ class TestBuilding:
             # One of the graph's own points moves, and another one goes away.
             store.upsert(points.ids[:1], -points.vectors[:1], points.payloads[:1])
         with open_store(location) as store:
-            assert store._engine.n_in_graph() < 450
+            assert store._engine.graph_size() < 450
             for row in range(50):
                 assert store.search(later.vectors[row], limit=1)[0].id == later.ids[row]
             assert store.search(-points.vectors[0], limit=1)[0].id == points.ids[0]
         # There is a graph, so that it is brought up to date without being forced.
         assert finish_index(location, progress=False)
         with open_store(location) as store:
-            assert store._engine.n_in_graph() >= 450
+            assert store._engine.graph_size() >= 450
             assert store.count() == 450
 
     def test_while_writing(self, tmp_path):
@@ -237,7 +237,7 @@ class TestBuilding:
                 store.finish(False, force=True)
             assert store.count() == 400
         with open_store(location) as store:
-            assert store._engine.n_in_graph() == 0
+            assert store._engine.graph_size() == 0
 
     def test_command(self, location, capsys):
         assert main(["index", "finish", str(location)]) == 0
@@ -287,7 +287,7 @@ class TestFailures:
         assert builder not in processes_at(location)
         with open_store(location) as store:
             assert store.info()["state"] == "complete"
-            assert store._engine.n_in_graph() == 0
+            assert store._engine.graph_size() == 0
             assert_whole(store, many)
         assert not (shard_of(location) / "temp_segments").exists()
 
@@ -314,7 +314,7 @@ class TestFailures:
             assert_whole(store, many)
         assert finish_index(location, progress=False, force=True)
         with open_store(location) as store:
-            assert store._engine.n_in_graph() == len(many.ids)
+            assert store._engine.graph_size() == len(many.ids)
 
     def test_a_builder_that_outlives_its_parent(self, location, child, monkeypatch):
         monkeypatch.setattr(shard_module, "_PATIENCE", 0.1)

@@ -20,6 +20,7 @@ from astro_paperclip.exceptions import CollectionError, CollectionLockedError
 from astro_paperclip.index.embedded.dialect import EdgeDialect
 from astro_paperclip.index.engine import VECTOR
 from astro_paperclip.index.manifest import how_to_index
+from astro_paperclip.index.planning import OVERSAMPLING, graph_effort
 from astro_paperclip.index.schema import INDEXED_FIELDS, from_payload
 from astro_paperclip.index.store import Hit, Record
 from astro_paperclip.index.words import WORDS, WordWeights, row_words
@@ -45,6 +46,9 @@ _PATIENCE = 10.0
 """How long to wait for a process that was killed and is not gone yet (s)."""
 
 _SPARSE_VECTORS = {WORDS: qdrant_edge.EdgeSparseVectorParams(modifier=qdrant_edge.Modifier.Idf)}
+
+_HAS_WORDS = qdrant_edge.Filter(must=[qdrant_edge.HasVectorCondition(WORDS)])
+_EXACTLY = qdrant_edge.SearchParams(exact=True)
 
 
 class Shard:
@@ -178,36 +182,45 @@ class Shard:
         self.call("update", qdrant_edge.UpdateOperation.delete_points_by_filter(where))
 
     def nearest(
-        self, vector: np.ndarray, where: qdrant_edge.Filter | None, limit: int
+        self,
+        vector: np.ndarray,
+        where: qdrant_edge.Filter | None,
+        limit: int,
+        *,
+        exact: bool,
+        payload: bool | list[str],
     ) -> list[Hit]:
         """Return the points that are most similar to a vector, by falling score."""
-        return self._best(qdrant_edge.Query.Nearest(vector.tolist(), using=VECTOR), where, limit)
+        query = qdrant_edge.Query.Nearest(vector.tolist(), using=VECTOR)
+        params = _EXACTLY if exact else _in_graph(where)
+        return self._best(
+            query=query, filter=where, limit=limit, params=params, with_payload=payload
+        )
 
     def nearest_words(
-        self, words: WordWeights, where: qdrant_edge.Filter | None, limit: int
+        self,
+        words: WordWeights,
+        where: qdrant_edge.Filter | None,
+        limit: int,
+        *,
+        payload: bool | list[str],
     ) -> list[Hit]:
         """Return the points whose words score highest, by falling score."""
-        sparse = qdrant_edge.SparseVector(*words)
-        return self._best(qdrant_edge.Query.Nearest(sparse, using=WORDS), where, limit)
-
-    def _best(
-        self, query: qdrant_edge.Query, where: qdrant_edge.Filter | None, limit: int
-    ) -> list[Hit]:
-        request = qdrant_edge.QueryRequest(
-            query=query,
-            filter=where,
-            limit=limit,
-            params=qdrant_edge.SearchParams(exact=True),
-            with_payload=True,
+        query = qdrant_edge.Query.Nearest(qdrant_edge.SparseVector(*words), using=WORDS)
+        return self._best(
+            query=query, filter=where, limit=limit, params=_EXACTLY, with_payload=payload
         )
-        points = self.call("query", request)
+
+    def _best(self, **request: Any) -> list[Hit]:
+        points = self.call("query", qdrant_edge.QueryRequest(**request))
         return [Hit(str(point.id), point.score, from_payload(point.payload)) for point in points]
 
     def finds_a_vector(self, dimension: int) -> bool:
         """Return whether a search finds the first point, as it must unless vectors are lost."""
         (point,), _ = self.call("scroll", qdrant_edge.ScrollRequest(limit=1))
         where = qdrant_edge.Filter(must=[qdrant_edge.HasIdCondition({point.id})])
-        found = self.nearest(np.ones(dimension, np.float32), where, 1)
+        vector = np.ones(dimension, np.float32)
+        found = self.nearest(vector, where, 1, exact=True, payload=False)
         return [hit.id for hit in found] == [str(point.id)]
 
     def retrieve(self, ids: list[str], payload: bool, vectors: bool) -> Iterator[Record]:
@@ -239,9 +252,15 @@ class Shard:
         """Return the number of points that fit."""
         return self.call("count", qdrant_edge.CountRequest(exact=True, filter=where))
 
-    def n_in_graph(self) -> int:
-        """Return how many vectors are in the graph."""
-        return self.call("info").indexed_vectors_count
+    def estimate(self, where: qdrant_edge.Filter | None) -> int:
+        """Return about how many points fit."""
+        return self.call("count", qdrant_edge.CountRequest(exact=False, filter=where))
+
+    def graph_size(self) -> int:
+        """Return about how many vectors are in a graph."""
+        # The engine's number has the words in it, which always have an index.
+        words = self.estimate(_HAS_WORDS)
+        return max(0, self.call("info").indexed_vectors_count - words)
 
     def facet(self, field: str, limit: int) -> dict[str, int]:
         """Return how many points have each value of an indexed text field."""
@@ -267,6 +286,18 @@ def engine_version() -> str:
 def _vector_parameters(dimension: int, datatype: str) -> dict:
     distance, datatype = qdrant_edge.Distance.Cosine, _DATATYPES[datatype]
     return {VECTOR: qdrant_edge.EdgeVectorParams(dimension, distance, datatype=datatype)}
+
+
+def _in_graph(where: qdrant_edge.Filter | None) -> qdrant_edge.SearchParams:
+    """Return how the graph is searched."""
+    return qdrant_edge.SearchParams(
+        hnsw_ef=graph_effort(where),
+        # The engine's own limit on when ACORN is worthwhile trusts its estimate.
+        acorn=None
+        if where is None
+        else qdrant_edge.AcornSearchParams(enable=True, max_selectivity=1.0),
+        quantization=qdrant_edge.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING),
+    )
 
 
 def _vectors(vector: list[float], payload: dict) -> dict:

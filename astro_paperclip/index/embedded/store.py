@@ -1,8 +1,8 @@
 """The store in a directory, by Qdrant Edge: no server, one writer or several readers.
 
-Every search compares all vectors that fit the filter. Below some hundred thousand points
-that takes milliseconds, needs no build, and never misses a neighbour as a filtered graph
-search does.
+A search compares all vectors that fit the filter, unless there is a graph and they are very
+many. Below some hundred thousand points that takes milliseconds, needs no build, and never
+misses a neighbour as a filtered graph search can.
 """
 
 import json
@@ -358,7 +358,7 @@ class EmbeddedStore(StoreWriter):
         """
         self._check_writable()
         count = self.count()
-        if not count or not (force or is_worth_a_graph(count) or self._engine.n_in_graph()):
+        if not count or not (force or is_worth_a_graph(count) or self._engine.graph_size()):
             return False
         if self._has_written:
             self.flush()

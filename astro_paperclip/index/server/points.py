@@ -1,5 +1,6 @@
 """Points on a Qdrant server."""
 
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 from qdrant_client import models
 
 from astro_paperclip.index.engine import VECTOR
+from astro_paperclip.index.planning import OVERSAMPLING, graph_effort
 from astro_paperclip.index.schema import from_payload
 from astro_paperclip.index.server.connection import Connection
 from astro_paperclip.index.server.dialect import ServerDialect
@@ -20,6 +22,12 @@ _POINTS_PER_PAGE = 500
 _POINTS_PER_UPSERT = 256
 _STREAMS = 4
 """Qdrant's guide to bulk upload advises batches of 64 to 256 points in 2 to 4 streams."""
+
+_KEPT = 60.0
+"""For how long [s] the size of the graph is taken to be what it was."""
+
+_HAS_WORDS = models.Filter(must=[models.HasVectorCondition(has_vector=WORDS)])
+_EXACTLY = models.SearchParams(exact=True)
 
 
 class ServerPoints:
@@ -38,27 +46,48 @@ class ServerPoints:
     def __init__(self, connection: Connection, collection: str):
         self._connection = connection
         self._collection = collection
+        self._graph_size = 0
+        self._graph_size_until = 0.0
 
-    def nearest(self, vector: np.ndarray, where: models.Filter | None, limit: int) -> list[Hit]:
-        """Return the points that are most similar to a vector, by falling score."""
-        return self._best(vector.tolist(), VECTOR, where, limit)
-
-    def nearest_words(
-        self, words: WordWeights, where: models.Filter | None, limit: int
+    def nearest(
+        self,
+        vector: np.ndarray,
+        where: models.Filter | None,
+        limit: int,
+        *,
+        exact: bool,
+        payload: bool | list[str],
     ) -> list[Hit]:
-        """Return the points whose words score highest, by falling score."""
-        return self._best(_sparse(words), WORDS, where, limit)
-
-    def _best(self, query: Any, using: str, where: models.Filter | None, limit: int) -> list[Hit]:
-        answer = self._call(
-            "query_points",
-            query=query,
-            using=using,
+        """Return the points that are most similar to a vector, by falling score."""
+        return self._best(
+            query=vector.tolist(),
+            using=VECTOR,
             query_filter=where,
             limit=limit,
-            search_params=models.SearchParams(exact=True),
-            with_payload=True,
+            search_params=_EXACTLY if exact else _in_graph(where),
+            with_payload=payload,
         )
+
+    def nearest_words(
+        self,
+        words: WordWeights,
+        where: models.Filter | None,
+        limit: int,
+        *,
+        payload: bool | list[str],
+    ) -> list[Hit]:
+        """Return the points whose words score highest, by falling score."""
+        return self._best(
+            query=_sparse(words),
+            using=WORDS,
+            query_filter=where,
+            limit=limit,
+            search_params=_EXACTLY,
+            with_payload=payload,
+        )
+
+    def _best(self, **options: Any) -> list[Hit]:
+        answer = self._call("query_points", **options)
         return [
             Hit(str(point.id), point.score, from_payload(point.payload)) for point in answer.points
         ]
@@ -96,6 +125,19 @@ class ServerPoints:
         """Return the number of points that fit."""
         return self._call("count", count_filter=where, exact=True).count
 
+    def estimate(self, where: models.Filter | None) -> int:
+        """Return about how many points fit."""
+        return self._call("count", count_filter=where, exact=False).count
+
+    def graph_size(self) -> int:
+        """Return about how many vectors are in a graph; asked once a minute at most."""
+        if time.monotonic() > self._graph_size_until:
+            # The server's number has the words in it, which always have an index.
+            indexed = self._call("get_collection").indexed_vectors_count or 0
+            self._graph_size = max(0, indexed - self.estimate(_HAS_WORDS))
+            self._graph_size_until = time.monotonic() + _KEPT
+        return self._graph_size
+
     def facet(self, field: str, limit: int) -> dict[str, int]:
         """Return how many points have each value of an indexed text field."""
         answer = self._call("facet", key=field, limit=limit, exact=True)
@@ -122,6 +164,16 @@ class ServerPoints:
 
     def _call(self, method: str, **options: Any) -> Any:
         return self._connection.call(method, self._collection, **options)
+
+
+def _in_graph(where: models.Filter | None) -> models.SearchParams:
+    """Return how the graph is searched."""
+    return models.SearchParams(
+        hnsw_ef=graph_effort(where),
+        # The server's own limit on when ACORN is worthwhile trusts its estimate.
+        acorn=None if where is None else models.AcornSearchParams(enable=True, max_selectivity=1.0),
+        quantization=models.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING),
+    )
 
 
 def _vectors(vector: list[float], payload: dict) -> dict[str, Any]:

@@ -6,7 +6,8 @@ document that Qdrant publishes, has Qdrant Edge answer it, and goes wrong when i
 It differs from a server in this:
 
 - It is stricter with requests (see `contract`), so that mistakes that a server forgives are seen.
-- Searches are exact: no graph is built and no vector quantized. Counts and facets that may be
+- A graph is built only when a test says so (`LoopbackServer.build_graph`): searches are exact
+  until then. No vector is quantized. Counts and facets that may be
   estimates are the engine's.
 - One node holds one copy: the number of shards and of copies, consistency, the order of writes,
   timeouts and strict mode are remembered, and have no effect.

@@ -88,6 +88,7 @@ class Collection:
         self.settings = Settings(data)
         self.yellow_answers = 0
         self._folder = folder
+        self._has_graph = False
         self._indexes: dict[str, str | dict] = {}
         folder.mkdir()
         try:
@@ -102,6 +103,16 @@ class Collection:
         self._shard.close()
         shutil.rmtree(self._folder)
 
+    def build_graph(self) -> None:
+        """Build the graph that a server builds of many vectors, and answer from it."""
+        with engine_errors():
+            self._shard.flush()
+            self._shard.close()
+            config = self.settings.shard_config(with_graph=True)
+            self._shard = edge.EdgeShard.load(str(self._folder), config)
+            self._shard.optimize()
+        self._has_graph = True
+
     def info(self) -> dict:
         """Return what a server tells about the collection."""
         with engine_errors():
@@ -112,7 +123,9 @@ class Collection:
             "status": status,
             "optimizer_status": "ok",
             "points_count": shard.points_count,
-            "indexed_vectors_count": self.settings.indexed_count(shard.points_count),
+            "indexed_vectors_count": shard.indexed_vectors_count
+            if self._has_graph
+            else self.settings.indexed_count(shard.points_count),
             "segments_count": shard.segments_count,
             "config": self.settings.config,
             "payload_schema": dict(self._index_infos(shard)),

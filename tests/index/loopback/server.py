@@ -111,6 +111,11 @@ class LoopbackServer:
         self._application.engine.close()
         shutil.rmtree(self._folder)
 
+    def build_graph(self, name: str) -> None:
+        """Build the graph of a collection, which a server does by itself with many vectors."""
+        with self._lock:
+            self._application.engine.get(name).build_graph()
+
     def client(self, **options: Any) -> QdrantClient:
         """Return a client of this server, which is closed with it.
 

@@ -139,17 +139,26 @@ class Settings:
                 count += points
         return count
 
-    def shard_config(self) -> edge.EdgeConfig:
+    def shard_config(self, with_graph: bool = False) -> edge.EdgeConfig:
         """Return the part that decides what a search finds, for the engine.
 
-        The engine searches without a graph until it is told to build one, which nobody does. It
-        keeps no log, as no collection outlives the server.
+        The engine keeps no log, as no collection outlives the server.
+
+        Parameters
+        ----------
+        with_graph : bool
+            Whether the engine shall build a graph of however few vectors, and search it.
         """
+        graph = {
+            "hnsw_config": edge.HnswIndexConfig(m=16, ef_construct=100, full_scan_threshold=1),
+            "optimizers": edge.EdgeOptimizersConfig(indexing_threshold=1, default_segment_number=1),
+        }
         sparse = self._config["params"].get("sparse_vectors") or {}
         return edge.EdgeConfig(
             vectors={name: _dense(vector) for name, vector in self.vectors.items()},
             sparse_vectors={name: _sparse(vector) for name, vector in sparse.items()},
             wal_enabled=False,
+            **(graph if with_graph else {}),
         )
 
 

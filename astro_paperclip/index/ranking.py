@@ -1,0 +1,162 @@
+"""Pages of a ranking: which of the points that answer a query are returned."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from operator import index as whole_number
+from typing import Any
+
+from astro_paperclip.exceptions import InvalidQueryError
+from astro_paperclip.index.filters import json_path
+from astro_paperclip.index.planning import GRAPH_DEPTH
+from astro_paperclip.index.store import Hit
+
+__all__ = ["ExactRanking", "GraphRanking", "Page"]
+
+_Find = Callable[[int], list[Hit]]
+"""Gives so many of the points that answer a query, by falling score."""
+
+
+class ExactRanking:
+    """All points that answer a query, by falling score, equal scores by id.
+
+    Parameters
+    ----------
+    find : callable
+        Searches the engine for so many points, exactly.
+    """
+
+    def __init__(self, find: _Find):
+        self._find = find
+
+    def first(self, count: int) -> list[Hit]:
+        """Return the first points."""
+        wanted = count + 1
+        hits = self._find(wanted)
+        # Which of several equal points the engine returns is chance, unless it returns them all.
+        while len(hits) == wanted and hits[-1].score == hits[count - 1].score:
+            wanted *= 2
+            hits = self._find(wanted)
+        return _by_score(hits)[:count]
+
+
+class GraphRanking:
+    """What a graph finds first, then all others that answer a query.
+
+    How good the answer of a graph is depends on how much it is asked for. It is asked for the
+    same number always, so that all pages are parts of one ranking.
+
+    Parameters
+    ----------
+    find : callable
+        Searches the graph for so many points.
+    others : ExactRanking
+        The ranking that the rest is taken from, and all of it where the graph found too little.
+    """
+
+    def __init__(self, find: _Find, others: ExactRanking):
+        self._find = find
+        self._others = others
+
+    @cached_property
+    def _found(self) -> list[Hit]:
+        return _by_score(self._find(GRAPH_DEPTH))
+
+    def first(self, count: int) -> list[Hit]:
+        """Return the first points."""
+        found = self._found
+        if len(found) < GRAPH_DEPTH:
+            return self._others.first(count)
+        if count > GRAPH_DEPTH:
+            known = {hit.id for hit in found}
+            found = found + [hit for hit in self._others.first(count) if hit.id not in known]
+        return found[:count]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Which part of a ranking is asked for.
+
+    Attributes
+    ----------
+    limit, offset : int
+        How many points to return, after how many better ones.
+    max_per_group : int or None
+        How many points with the same value of a column there may be.
+    group_by : str
+        The column.
+
+    Raises
+    ------
+    InvalidQueryError
+        If there is no such part.
+    """
+
+    limit: int
+    offset: int
+    max_per_group: int | None
+    group_by: str
+
+    def __post_init__(self) -> None:
+        if self.limit < 1 or self.offset < 0:
+            raise InvalidQueryError(
+                f"limit={self.limit}, offset={self.offset}: the limit must be at least 1, the "
+                "offset 0."
+            )
+        if not _is_number_of_points(self.max_per_group):
+            raise InvalidQueryError(
+                "max_per_group must be a whole number from 1, or None for no limit, not "
+                f"{self.max_per_group!r}."
+            )
+        if not isinstance(self.group_by, str):
+            raise InvalidQueryError(
+                f"group_by must be the name of a column, not {self.group_by!r}."
+            )
+        json_path(self.group_by)
+
+    @property
+    def fields(self) -> list[str]:
+        """What must be known of a point to tell whether it is on the page."""
+        return [] if self.max_per_group is None else [json_path(self.group_by)]
+
+    def of(self, ranking: ExactRanking | GraphRanking) -> list[Hit]:
+        """Return the page, by falling score, equal scores by id."""
+        end = self.offset + self.limit
+        hits = ranking.first(end) if self.max_per_group is None else self._thinned(ranking, end)
+        return _by_score(hits[self.offset : end])
+
+    def _thinned(self, ranking: ExactRanking | GraphRanking, count: int) -> list[Hit]:
+        """Return the first points of which not too many have the same value."""
+        depth = max(count, GRAPH_DEPTH)
+        while True:
+            hits = ranking.first(depth)
+            kept = self._kept(hits)
+            if len(kept) >= count or len(hits) < depth:
+                return kept
+            depth *= 2
+
+    def _kept(self, hits: Sequence[Hit]) -> list[Hit]:
+        counts = Counter()
+        kept = []
+        for hit in hits:
+            value = hit.payload.get(self.group_by)
+            # Points without a value have nothing in common.
+            group = hit.id if value in (None, "", []) else repr(value)
+            counts[group] += 1
+            if counts[group] <= self.max_per_group:
+                kept.append(hit)
+        return kept
+
+
+def _by_score(hits: Iterable[Hit]) -> list[Hit]:
+    return sorted(hits, key=lambda hit: (-hit.score, hit.id))
+
+
+def _is_number_of_points(value: Any) -> bool:
+    if value is None:
+        return True
+    try:
+        return not isinstance(value, bool) and whole_number(value) >= 1
+    except TypeError:
+        return False
