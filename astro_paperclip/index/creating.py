@@ -1,13 +1,13 @@
 """Make an index on a server with settings for its scale, and end the loading of one."""
 
 import os
-from operator import index as whole_number
 from typing import TYPE_CHECKING
 
 from astro_paperclip.exceptions import InvalidQueryError
 from astro_paperclip.index.address import is_address
 from astro_paperclip.index.opening import check_installed
 from astro_paperclip.index.profiles import Profile
+from astro_paperclip.index.validation import checked_dimension
 
 if TYPE_CHECKING:
     from astro_paperclip.index.server import ServerStore
@@ -51,15 +51,8 @@ def create_index(
         If the address is that of a directory, or the profile or the dimension is none.
     """
     profile = Profile.named(profile)
-    try:
-        is_length = whole_number(dimension) >= 1
-    except TypeError:
-        is_length = False
-    if not is_length:
-        raise InvalidQueryError(
-            f"The length of a vector is a whole number from 1, not {dimension!r}."
-        )
-    with _opened(address, dimension=int(dimension), encoder=encoder, profile=profile):
+    dimension = checked_dimension(dimension)
+    with _opened(address, dimension=dimension, encoder=encoder, profile=profile):
         return profile
 
 

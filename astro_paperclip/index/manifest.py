@@ -41,6 +41,9 @@ class Manifest:
         What ``collection.toml`` says, for an index that lies on a server, without one.
     profile : dict
         What `~astro_paperclip.index.Profile.as_content` gave, for an index on a server.
+    vectors : dict
+        Vectors that joined the main one, by name: ``dimension``, ``encoder`` and ``count``, the
+        number of points that had it at the last flush.
     """
 
     dimension: int
@@ -54,6 +57,7 @@ class Manifest:
     schema_version: int = SCHEMA_VERSION
     collection: dict[str, Any] = field(default_factory=dict)
     profile: dict[str, Any] = field(default_factory=dict)
+    vectors: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def from_content(
@@ -99,6 +103,12 @@ class Manifest:
                 "astro-paperclip index upgrade COLLECTION"
             )
         return manifest
+
+    @property
+    def dimensions(self) -> dict[str, int]:
+        """Lengths of all vectors by name, the main one first."""
+        joined = {name: facts["dimension"] for name, facts in self.vectors.items()}
+        return {self.vector: self.dimension} | joined
 
     def as_content(self) -> dict[str, Any]:
         """Return the manifest as a dictionary that JSON can hold."""

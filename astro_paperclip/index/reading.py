@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from astro_paperclip.criteria import Filter
 from astro_paperclip.exceptions import CollectionError, InvalidQueryError
-from astro_paperclip.index.engine import Engine
+from astro_paperclip.index.engine import VECTOR, Engine
 from astro_paperclip.index.filters import expanded, json_path, translated
 from astro_paperclip.index.manifest import Manifest
 from astro_paperclip.index.regions import located
@@ -19,6 +20,8 @@ from astro_paperclip.index.validation import checked_id, checked_vectors
 from astro_paperclip.index.words import query_words
 
 __all__ = ["StoreReader"]
+
+_IDS_PER_FILTER = 1000
 
 
 class StoreReader:
@@ -44,6 +47,27 @@ class StoreReader:
         """Say that all rows have been stored again, in the present form."""
         self._manifest = replace(self._manifest, schema_version=SCHEMA_VERSION)
 
+    def vector_of(self, encoder: str) -> str | None:
+        """Return the name of the vector that an encoder made.
+
+        Parameters
+        ----------
+        encoder : str
+            Fingerprint of the encoder.
+
+        Returns
+        -------
+        str or None
+            The main vector, ``"image"``, before those that joined it, these in the order in which
+            they did; `None` where the encoder made none.
+        """
+        if self._manifest is None:
+            return None
+        if self._manifest.encoder == encoder:
+            return VECTOR
+        joined = self._manifest.vectors.items()
+        return next((name for name, facts in joined if facts["encoder"] == encoder), None)
+
     def search(
         self,
         vector: np.ndarray,
@@ -51,6 +75,7 @@ class StoreReader:
         limit: int = 10,
         offset: int = 0,
         exact: bool | None = None,
+        using: str | None = None,
     ) -> list[Hit]:
         """Return the points most similar to a vector.
 
@@ -64,18 +89,21 @@ class StoreReader:
             How many points to return, after how many better ones.
         exact : bool, optional
             Whether every vector must be compared. This store always does so.
+        using : str, optional
+            Name of the vector that is searched. By default the main one.
 
         Returns
         -------
         list of Hit
-            By falling score, equal scores by id.
+            By falling score, equal scores by id. Points without the vector are not among them.
         """
         del exact  # there is no graph to approximate with
         vector = np.asarray(vector)
         if vector.ndim != 1:
             raise InvalidQueryError(f"A search takes one vector, not an array of {vector.shape}.")
-        vector = checked_vectors(vector[np.newaxis], self._dimension)[0]
-        return self._ranked("nearest", vector, where, limit, offset)
+        name, dimension = self._vector_named(using)
+        vector = checked_vectors(vector[np.newaxis], dimension)[0]
+        return self._ranked("nearest", vector, where, limit, offset, using=name)
 
     def search_words(
         self, text: str, where: Filter | None = None, limit: int = 10, offset: int = 0
@@ -99,7 +127,13 @@ class StoreReader:
         return self._ranked("nearest_words", query_words(text), where, limit, offset)
 
     def _ranked(
-        self, method: str, query: Any, where: Filter | None, limit: int, offset: int
+        self,
+        method: str,
+        query: Any,
+        where: Filter | None,
+        limit: int,
+        offset: int,
+        **options: Any,
     ) -> list[Hit]:
         """Return the best answers of one of the engine's searches, equal ones by id."""
         if limit < 1 or offset < 0:
@@ -109,7 +143,7 @@ class StoreReader:
         self._check_open()
         if self._engine is None:
             return []
-        find = getattr(self._engine, method)
+        find = partial(getattr(self._engine, method), **options)
         where = self._translated(where)
         end = offset + limit
         wanted = end + 1
@@ -120,35 +154,126 @@ class StoreReader:
             hits = find(query, where, wanted)
         return sorted(hits, key=lambda hit: (-hit.score, hit.id))[offset:end]
 
-    def retrieve(self, ids: Sequence[str], with_vectors: bool = False) -> list[Record]:
-        """Return the points with these ids, in this order, without those that are not there."""
-        found = self._retrieved(ids, with_payload=True, with_vectors=with_vectors)
+    def retrieve(self, ids: Sequence[str], with_vectors: bool | str = False) -> list[Record]:
+        """Return the points with these ids, in this order, without those that are not there.
+
+        Parameters
+        ----------
+        ids : sequence of str
+            UUIDs.
+        with_vectors : bool or str, optional
+            Whether with the main vector; or the name of another one, which is `None` for points
+            without it.
+
+        Returns
+        -------
+        list of Record
+        """
+        found = self._retrieved(ids, with_payload=True, vector=self._asked_vector(with_vectors))
         return [found[point] for point in map(checked_id, ids) if point in found]
 
-    def missing(self, ids: Sequence[str]) -> list[str]:
-        """Return those of the ids that no point has, in this order."""
-        found = self._retrieved(ids, with_payload=False, with_vectors=False)
+    def missing(self, ids: Sequence[str], using: str | None = None) -> list[str]:
+        """Return those of the ids that no point has, in this order.
+
+        Parameters
+        ----------
+        ids : sequence of str
+            UUIDs.
+        using : str, optional
+            Name of a vector: points without it do not count.
+
+        Returns
+        -------
+        list of str
+        """
+        if using is None:
+            found = self._retrieved(ids, with_payload=False, vector=None)
+        else:
+            found = self._having(ids, self._vector_named(using)[0])
         return [point for point in ids if checked_id(point) not in found]
 
     def _retrieved(
-        self, ids: Sequence[str], *, with_payload: bool, with_vectors: bool
+        self, ids: Sequence[str], *, with_payload: bool, vector: str | None
     ) -> dict[str, Record]:
         self._check_open()
         ids = [checked_id(text) for text in ids]
         if self._engine is None:
             return {}
-        return {
-            record.id: record for record in self._engine.retrieve(ids, with_payload, with_vectors)
-        }
+        return {record.id: record for record in self._engine.retrieve(ids, with_payload, vector)}
 
-    def scroll(self, where: Filter | None = None, with_vectors: bool = False) -> Iterator[Record]:
-        """Iterate over all points that fit, ordered by id."""
+    def _having(self, ids: Sequence[str], name: str) -> set[str]:
+        """Return those of the ids whose points have a vector."""
         self._check_open()
+        ids = [checked_id(text) for text in ids]
+        if self._engine is None:
+            return set()
+        dialect, found = self._engine.dialect, set()
+        for start in range(0, len(ids), _IDS_PER_FILTER):
+            page = ids[start : start + _IDS_PER_FILTER]
+            where = dialect.all_of([dialect.has_id(page), dialect.has_vector(name)])
+            found.update(record.id for record in self._engine.scroll(where, False, None))
+        return found
+
+    def scroll(
+        self, where: Filter | None = None, with_vectors: bool | str = False
+    ) -> Iterator[Record]:
+        """Iterate over all points that fit, ordered by id.
+
+        Parameters
+        ----------
+        where : Filter, optional
+            Only points that fit.
+        with_vectors : bool or str, optional
+            Whether with the main vector; or the name of another one, which is `None` for points
+            without it.
+
+        Yields
+        ------
+        Record
+        """
+        self._check_open()
+        vector = self._asked_vector(with_vectors)
         where = self._translated(where)
         if self._engine is not None:
-            for record in self._engine.scroll(where, True, with_vectors):
+            for record in self._engine.scroll(where, True, vector):
                 self._check_open()
                 yield record
+
+    def _asked_vector(self, with_vectors: bool | str) -> str | None:
+        """Return the name of the vector that records are to have."""
+        if isinstance(with_vectors, str):
+            return self._vector_named(with_vectors)[0]
+        return VECTOR if with_vectors else None
+
+    def _vector_named(self, name: str | None) -> tuple[str, int | None]:
+        """Return the name and the length of a vector of the index, by default the main one."""
+        if name in (None, VECTOR):
+            return VECTOR, self._dimension
+        dimensions = self._manifest.dimensions if self._manifest else {}
+        if name not in dimensions:
+            raise InvalidQueryError(
+                f"The index of {self._location} has no vector {name!r}: it has "
+                f"{', '.join(dimensions) or 'none yet'}. add_vector makes room for another."
+            )
+        return name, dimensions[name]
+
+    def _vector_facts(self) -> dict[str, dict[str, Any]]:
+        """Return length, encoder and number of all vectors by name, the main one first."""
+        if self._manifest is None:
+            return {}
+        main = {"dimension": self._dimension, "encoder": self._manifest.encoder}
+        return {VECTOR: main | {"count": self.count()}} | self._joined_facts()
+
+    def _joined_facts(self) -> dict[str, dict[str, Any]]:
+        """Return what the manifest says of the vectors that joined, with their present number."""
+        dialect = self._engine.dialect
+        having = {
+            name: dialect.all_of([dialect.has_vector(name)]) for name in self._manifest.vectors
+        }
+        return {
+            name: facts | {"count": self._engine.count(having[name])}
+            for name, facts in self._manifest.vectors.items()
+        }
 
     def count(self, where: Filter | None = None) -> int:
         """Return the number of points that fit."""
@@ -171,7 +296,7 @@ class StoreReader:
     def _counted(self, field: str) -> Counter:
         """Count the values of a field that has no index, or one that the engine cannot count."""
         counts = Counter()
-        for record in self._engine.scroll(None, [json_path(field)], False):
+        for record in self._engine.scroll(None, [json_path(field)], None):
             values = record.payload.get(field, [])
             values = values if isinstance(values, list) else [values]
             counts.update({value for value in values if not isinstance(value, list | dict)})

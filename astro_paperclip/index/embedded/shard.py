@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import metadata
@@ -17,7 +17,7 @@ import qdrant_edge
 
 from astro_paperclip.exceptions import CollectionError
 from astro_paperclip.index.embedded.dialect import EdgeDialect
-from astro_paperclip.index.engine import VECTOR
+from astro_paperclip.index.engine import VECTOR, by_point
 from astro_paperclip.index.manifest import how_to_index
 from astro_paperclip.index.schema import INDEXED_FIELDS, from_payload
 from astro_paperclip.index.store import Hit, Record
@@ -35,6 +35,8 @@ _INDEX_PARAMETERS = {
     "integer": partial(qdrant_edge.IntegerIndexParams, lookup=True, range=False),
 }
 
+_DISTANCE = qdrant_edge.Distance.Cosine
+_DATATYPE = qdrant_edge.VectorStorageDatatype.Float32
 _SPARSE_VECTORS = {WORDS: qdrant_edge.EdgeSparseVectorParams(modifier=qdrant_edge.Modifier.Idf)}
 
 
@@ -63,20 +65,9 @@ class Shard:
     @classmethod
     def create(cls, path: Path, folder: Path, dimension: int) -> "Shard":
         """Make a new shard with its payload indexes."""
-        vectors = {
-            VECTOR: qdrant_edge.EdgeVectorParams(
-                size=dimension,
-                distance=qdrant_edge.Distance.Cosine,
-                datatype=qdrant_edge.VectorStorageDatatype.Float32,
-            )
-        }
+        config = _edge_config({VECTOR: dimension}, wal_enabled=True)
         with _engine_errors(folder):
-            shard = qdrant_edge.EdgeShard.create(
-                str(path),
-                qdrant_edge.EdgeConfig(
-                    vectors=vectors, sparse_vectors=_SPARSE_VECTORS, wal_enabled=True
-                ),
-            )
+            shard = qdrant_edge.EdgeShard.create(str(path), config)
         created = cls(shard, folder)
         created.create_missing_indexes()
         return created
@@ -88,11 +79,12 @@ class Shard:
             return cls(qdrant_edge.EdgeShard.load(str(path)), folder)
 
     @classmethod
-    def load_shared(cls, path: Path, folder: Path, dimension: int) -> "Shard":
+    def load_shared(cls, path: Path, folder: Path, dimensions: Mapping[str, int]) -> "Shard":
         """Open the flushed segments of a shard beside other readers.
 
         The engine locks its write-ahead log, and refuses to open a shard that has one without
-        it. A reader therefore opens a folder of its own, in which ``segments`` is a link.
+        it. A reader therefore opens a folder of its own, in which ``segments`` is a link. What
+        the shard's own configuration says is told anew there: the length of each of its vectors.
 
         Raises
         ------
@@ -102,14 +94,7 @@ class Shard:
         view = Path(tempfile.mkdtemp(prefix="astro-paperclip-"))
         try:
             (view / _SEGMENTS).symlink_to((path / _SEGMENTS).resolve(), target_is_directory=True)
-            vectors = {
-                VECTOR: qdrant_edge.EdgeVectorParams(
-                    size=dimension, distance=qdrant_edge.Distance.Cosine
-                )
-            }
-            config = qdrant_edge.EdgeConfig(
-                vectors=vectors, sparse_vectors=_SPARSE_VECTORS, wal_enabled=False
-            )
+            config = _edge_config(dimensions, wal_enabled=False)
             with _engine_errors(folder):
                 return cls(qdrant_edge.EdgeShard.load(str(view), config), folder, view)
         except BaseException:
@@ -130,6 +115,13 @@ class Shard:
         if WORDS not in (configuration.get("sparse_vectors") or {}):
             idf = qdrant_edge.Modifier.Idf
             self.call("update", qdrant_edge.UpdateOperation.create_sparse_vector(WORDS, idf))
+
+    def make_room_for(self, name: str, dimension: int) -> None:
+        """Let points have another vector; where there is room for it, nothing is done."""
+        operation = qdrant_edge.UpdateOperation.create_dense_vector(
+            name, dimension, _DISTANCE, datatype=_DATATYPE
+        )
+        self.call("update", operation)
 
     def call(self, method: str, *args: Any) -> Any:
         """Call a method of the engine's shard.
@@ -152,23 +144,40 @@ class Shard:
         """Bring all updates from the log into the segments, and those to the disk."""
         self.call("flush")
 
-    def upsert(self, ids: list[str], vectors: np.ndarray, payloads: list[dict]) -> None:
+    def upsert(
+        self,
+        ids: list[str],
+        vectors: Mapping[str, Sequence[np.ndarray | None]],
+        payloads: list[dict],
+    ) -> None:
         """Store points in one update of the engine."""
         points = [
-            qdrant_edge.Point(point, _vectors(vector, payload), payload)
-            for point, vector, payload in zip(ids, vectors.tolist(), payloads, strict=True)
+            qdrant_edge.Point(point, named | _words(payload), payload)
+            for point, named, payload in zip(ids, by_point(vectors), payloads, strict=True)
         ]
         self.call("update", qdrant_edge.UpdateOperation.upsert_points(points))
+
+    def put_vectors(self, name: str, ids: list[str], vectors: np.ndarray) -> None:
+        """Store the vectors of a name of points that are there in one update of the engine."""
+        points = [
+            qdrant_edge.PointVectors(point, {name: vector})
+            for point, vector in zip(ids, vectors.tolist(), strict=True)
+        ]
+        self.call("update", qdrant_edge.UpdateOperation.update_vectors(points))
 
     def delete(self, where: qdrant_edge.Filter) -> None:
         """Remove the points that fit."""
         self.call("update", qdrant_edge.UpdateOperation.delete_points_by_filter(where))
 
     def nearest(
-        self, vector: np.ndarray, where: qdrant_edge.Filter | None, limit: int
+        self,
+        vector: np.ndarray,
+        where: qdrant_edge.Filter | None,
+        limit: int,
+        using: str = VECTOR,
     ) -> list[Hit]:
-        """Return the points that are most similar to a vector, by falling score."""
-        return self._best(qdrant_edge.Query.Nearest(vector.tolist(), using=VECTOR), where, limit)
+        """Return the points whose vector of a name is most similar to one, by falling score."""
+        return self._best(qdrant_edge.Query.Nearest(vector.tolist(), using=using), where, limit)
 
     def nearest_words(
         self, words: WordWeights, where: qdrant_edge.Filter | None, limit: int
@@ -190,24 +199,33 @@ class Shard:
         points = self.call("query", request)
         return [Hit(str(point.id), point.score, from_payload(point.payload)) for point in points]
 
-    def finds_a_vector(self, dimension: int) -> bool:
-        """Return whether a search finds the first point, as it must unless vectors are lost."""
-        (point,), _ = self.call("scroll", qdrant_edge.ScrollRequest(limit=1))
-        where = qdrant_edge.Filter(must=[qdrant_edge.HasIdCondition({point.id})])
-        found = self.nearest(np.ones(dimension, np.float32), where, 1)
-        return [hit.id for hit in found] == [str(point.id)]
+    def finds_a_vector(self, name: str, dimension: int) -> bool:
+        """Return whether a search finds the first point that has a vector of a name.
 
-    def retrieve(self, ids: list[str], payload: bool, vectors: bool) -> Iterator[Record]:
-        """Iterate over the points with these ids, in any order."""
-        names = [VECTOR] if vectors else False
+        It must, unless vectors are lost.
+        """
+        having = qdrant_edge.Filter(must=[qdrant_edge.HasVectorCondition(name)])
+        points, _ = self.call("scroll", qdrant_edge.ScrollRequest(limit=1, filter=having))
+        first = {point.id for point in points}
+        where = qdrant_edge.Filter(must=[qdrant_edge.HasIdCondition(first)])
+        found = self.nearest(np.ones(dimension, np.float32), where, 1, using=name)
+        return len(found) == 1
+
+    def retrieve(self, ids: list[str], payload: bool, vector: str | None) -> Iterator[Record]:
+        """Iterate over the points with these ids and their vector of a name, in any order."""
+        names = [vector] if vector else False
         for start in range(0, len(ids), _POINTS_PER_PAGE):
             page = ids[start : start + _POINTS_PER_PAGE]
-            yield from map(_record, self.call("retrieve", page, payload, names))
+            for point in self.call("retrieve", page, payload, names):
+                yield _record(point, vector)
 
     def scroll(
-        self, where: qdrant_edge.Filter | None, payload: bool | list[str], vectors: bool
+        self, where: qdrant_edge.Filter | None, payload: bool | list[str], vector: str | None
     ) -> Iterator[Record]:
-        """Iterate over the points that fit, ordered by id, a page at a time."""
+        """Iterate over the points that fit and their vector of a name, ordered by id.
+
+        They come a page at a time.
+        """
         offset = None
         while True:
             request = qdrant_edge.ScrollRequest(
@@ -215,10 +233,11 @@ class Shard:
                 limit=_POINTS_PER_PAGE,
                 filter=where,
                 with_payload=payload,
-                with_vector=[VECTOR] if vectors else False,
+                with_vector=[vector] if vector else False,
             )
             points, offset = self.call("scroll", request)
-            yield from map(_record, points)
+            for point in points:
+                yield _record(point, vector)
             if offset is None:
                 return
 
@@ -247,13 +266,26 @@ def engine_version() -> str:
     return metadata.version("qdrant-edge-py")
 
 
-def _vectors(vector: list[float], payload: dict) -> dict:
+def _edge_config(dimensions: Mapping[str, int], *, wal_enabled: bool) -> qdrant_edge.EdgeConfig:
+    """Return how a shard is made: the lengths of its vectors, and whether it keeps a log."""
+    vectors = {
+        name: qdrant_edge.EdgeVectorParams(size=size, distance=_DISTANCE, datatype=_DATATYPE)
+        for name, size in dimensions.items()
+    }
+    return qdrant_edge.EdgeConfig(
+        vectors=vectors, sparse_vectors=_SPARSE_VECTORS, wal_enabled=wal_enabled
+    )
+
+
+def _words(payload: dict) -> dict:
     words = row_words(payload)
-    return {VECTOR: vector} | ({WORDS: qdrant_edge.SparseVector(*words)} if words else {})
+    return {WORDS: qdrant_edge.SparseVector(*words)} if words else {}
 
 
-def _record(point: Any) -> Record:
-    vector = None if point.vector is None else np.array(point.vector[VECTOR], dtype=np.float32)
+def _record(point: Any, name: str | None) -> Record:
+    vector = (point.vector or {}).get(name)
+    if vector is not None:
+        vector = np.array(vector, dtype=np.float32)
     return Record(str(point.id), from_payload(point.payload), vector)
 
 

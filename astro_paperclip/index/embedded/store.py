@@ -10,7 +10,7 @@ import os
 import shutil
 import warnings
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -125,7 +125,8 @@ class EmbeddedStore(StoreWriter):
             self._lock(shared=True)
         check_files(self._manifest, self._folder)
         try:
-            shard = Shard.load_shared(self._folder / _SHARD, self._folder, self._dimension)
+            dimensions = self._manifest.dimensions
+            shard = Shard.load_shared(self._folder / _SHARD, self._folder, dimensions)
             self._hold(shard)
             self._check_contents()
         except OSError:
@@ -170,6 +171,8 @@ class EmbeddedStore(StoreWriter):
             self._engine.make_room_for_words(self._folder / _SHARD)
             self._engine.create_missing_indexes()
         if is_broken_off:
+            for name, facts in self._manifest.vectors.items():
+                self._engine.make_room_for(name, facts["dimension"])
             self._finish(INTERRUPTED)
         self._check_contents()
 
@@ -200,14 +203,18 @@ class EmbeddedStore(StoreWriter):
         return manifest
 
     def _check_contents(self) -> None:
-        """Check that all points are there, and that a vector can be found."""
+        """Check that all points and vectors are there, and that they can be found."""
         count = self.count()
         if count != self._manifest.count:
             raise self._damaged(f"it has {count} of {self._manifest.count} points")
-        if count == 0:
-            return
-        if not self._engine.finds_a_vector(self._dimension):
-            raise self._damaged("its vectors cannot be read")
+        for name, facts in self._vector_facts().items():
+            recorded = self._manifest.vectors.get(name, facts)
+            if facts["count"] != recorded["count"]:
+                raise self._damaged(
+                    f"it has {facts['count']} of {recorded['count']} vectors {name!r}"
+                )
+            if facts["count"] and not self._engine.finds_a_vector(name, facts["dimension"]):
+                raise self._damaged(f"its vectors {name!r} cannot be read")
 
     def _damaged(self, what: str) -> CollectionError:
         return CollectionError(
@@ -228,7 +235,11 @@ class EmbeddedStore(StoreWriter):
         self._finalizer()
 
     def upsert(
-        self, ids: Sequence[str], vectors: np.ndarray, payloads: Sequence[Mapping[str, Any]]
+        self,
+        ids: Sequence[str],
+        vectors: np.ndarray,
+        payloads: Sequence[Mapping[str, Any]],
+        other_vectors: Mapping[str, Sequence[np.ndarray | None]] | None = None,
     ) -> None:
         """Store points; one whose id is there already is replaced as a whole.
 
@@ -240,6 +251,9 @@ class EmbeddedStore(StoreWriter):
             Shape ``(n, dimension)``; finite, and none of length zero.
         payloads : sequence of mappings
             Columns of each point. Missing values (`None`, NaN, masked) are left out.
+        other_vectors : mapping of str to sequence, optional
+            Vectors for which `add_vector` made room, by name: one for each point, or `None` for
+            one that has none. A point that is replaced keeps none that are not given here.
 
         Raises
         ------
@@ -252,20 +266,40 @@ class EmbeddedStore(StoreWriter):
         ids, vectors, payloads = checked_points(ids, vectors, payloads, self._dimension)
         if not ids:
             return
-        check_room(
-            self._location, 2 * (vectors.nbytes + sum(len(json.dumps(row)) for row in payloads))
+        named = self._vectors_by_name(vectors, other_vectors)
+        size = sum(
+            vector.nbytes for column in named.values() for vector in column if vector is not None
         )
+        check_room(self._location, 2 * (size + sum(len(json.dumps(row)) for row in payloads)))
         if self._engine is None:
             self._create(vectors.shape[1])
         self._mark_writing()
-        for start in range(0, len(ids), _POINTS_PER_UPDATE):
-            part = slice(start, start + _POINTS_PER_UPDATE)
-            self._engine.upsert(ids[part], vectors[part], payloads[part])
-            self._unflushed += len(ids[part])
+        for part in self._updates(len(ids)):
+            columns = {name: column[part] for name, column in named.items()}
+            self._engine.upsert(ids[part], columns, payloads[part])
+
+    def _updates(self, count: int) -> Iterator[slice]:
+        """Iterate over the parts of a change, and flush where it is time to."""
+        for start in range(0, count, _POINTS_PER_UPDATE):
+            yield slice(start, start + _POINTS_PER_UPDATE)
+            self._unflushed += min(_POINTS_PER_UPDATE, count - start)
             if self._unflushed >= _POINTS_PER_FLUSH:
                 # Otherwise the log would grow with everything stored since the last flush.
                 self._engine.flush()
                 self._unflushed = 0
+
+    def _join(self, name: str, facts: dict[str, Any]) -> None:
+        check_room(self._location, 0)
+        # Recorded first: whoever opens the index after a sudden end makes room for the vector.
+        self._has_written = True
+        self._record(state=WRITING, vectors=self._manifest.vectors | {name: facts})
+        self._engine.make_room_for(name, facts["dimension"])
+
+    def _put(self, name: str, ids: list[str], vectors: np.ndarray) -> None:
+        check_room(self._location, 2 * vectors.nbytes)
+        self._mark_writing()
+        for part in self._updates(len(ids)):
+            self._engine.put_vectors(name, ids[part], vectors[part])
 
     def info(self) -> dict[str, Any]:
         """Return what the store is.
@@ -275,7 +309,9 @@ class EmbeddedStore(StoreWriter):
         dict
             ``location``, ``engine``, ``engine_version`` (that wrote it), ``count``,
             ``dimension``, ``encoder`` (fingerprint), ``state`` (``"complete"``, ``"writing"``
-            or ``"interrupted"``; ``"empty"`` before anything was stored).
+            or ``"interrupted"``; ``"empty"`` before anything was stored), ``vectors`` (by name,
+            the main one first: ``dimension``, ``encoder``, and ``count``, the number of points
+            that have it).
         """
         manifest = self._manifest
         return {
@@ -286,6 +322,7 @@ class EmbeddedStore(StoreWriter):
             "dimension": self._dimension,
             "encoder": manifest.encoder if manifest else self._encoder,
             "state": manifest.state if manifest else "empty",
+            "vectors": self._vector_facts(),
         }
 
     def _record(self, **changes: Any) -> None:
@@ -296,7 +333,8 @@ class EmbeddedStore(StoreWriter):
         self._engine.flush()
         self._unflushed = 0
         files = file_sizes(self._folder, self._folder / _SHARD)
-        self._record(state=state, count=self.count(), files=files)
+        counts = {"count": self.count(), "vectors": self._joined_facts()}
+        self._record(state=state, files=files, **counts)
 
     def _settle(self) -> None:
         """Open the shard once more, so that readers find nothing left to bring in."""
