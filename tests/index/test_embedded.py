@@ -174,8 +174,8 @@ class TestDamage:
         self.assert_refused(copied, mode, "it has 400 of 401 points")
 
     def test_vectors_that_no_search_finds(self, copied, mode, monkeypatch):
-        monkeypatch.setattr(shard_module.Shard, "nearest", lambda *args: [])
-        self.assert_refused(copied, mode, "vectors cannot be read")
+        monkeypatch.setattr(shard_module.Shard, "nearest", lambda *args, **options: [])
+        self.assert_refused(copied, mode, "vectors 'image' cannot be read")
 
     @pytest.mark.parametrize(
         ("content", "message"),

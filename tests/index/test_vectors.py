@@ -527,10 +527,9 @@ os._exit(9)
         join(home, clip)
         assert check_index(home, progress=False).faults == ()
         (vectors,) = home.rglob("vector_storage-clip/vectors/chunk_0.mmap")
-        # Those of the last of the points.
-        with vectors.open("r+b") as stream:
-            stream.seek((N_POINTS - 1) * LENGTH * 4)
-            stream.write(np.full(LENGTH, np.nan, np.float32).tobytes())
+        content = np.memmap(vectors, np.float32, "r+")
+        content[np.flatnonzero(content)[-1]] = np.nan
+        content.flush()
         (fault,) = check_index(home, progress=False).faults
         assert "1 points have a vector 'clip' that is no direction" in fault
 

@@ -236,7 +236,8 @@ class ServerStore(StoreWriter):
     def _joined(self) -> dict[str, dict[str, Any]]:
         # Another writer may have let a vector join since this one looked.
         found = self._connection.call("get_collection", self._location.collection)
-        return self._manifest_in(found).vectors
+        content = (found.config.metadata or {}).get(METADATA_KEY, {})
+        return content.get("vectors", {})
 
     def _join(self, name: str, facts: dict[str, Any]) -> None:
         if _version_numbers(self._server_version) < OLDEST_TO_JOIN:
