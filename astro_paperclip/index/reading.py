@@ -266,14 +266,14 @@ class StoreReader:
 
     def _joined_facts(self) -> dict[str, dict[str, Any]]:
         """Return what the manifest says of the vectors that joined, with their present number."""
-        dialect = self._engine.dialect
-        having = {
-            name: dialect.all_of([dialect.has_vector(name)]) for name in self._manifest.vectors
-        }
         return {
-            name: facts | {"count": self._engine.count(having[name])}
+            name: facts | {"count": self._count_having(name)}
             for name, facts in self._manifest.vectors.items()
         }
+
+    def _count_having(self, name: str) -> int:
+        dialect = self._engine.dialect
+        return self._engine.count(dialect.all_of([dialect.has_vector(name)]))
 
     def count(self, where: Filter | None = None) -> int:
         """Return the number of points that fit."""

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -67,7 +68,9 @@ class StoreWriter(StoreReader):
                 f"There is no index of {self._location} yet which a vector could join: store "
                 "points first, or open it with the dimension of its main vectors."
             )
-        known = self._joined().get(name)
+        joined = self._joined()
+        self._manifest = replace(self._manifest, vectors=joined)
+        known = joined.get(name)
         if known is None:
             self._join(name, {"dimension": dimension, "encoder": encoder, "count": 0})
         elif (known["dimension"], known["encoder"]) != (dimension, encoder):

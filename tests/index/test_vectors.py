@@ -570,6 +570,8 @@ class TestOnAServer:
             one.put_vectors("more", points.ids[:1], np.ones((1, 3)))
             with pytest.raises(IndexMismatchError, match="encoder def, not of length 7"):
                 one.add_vector("clip", 7)
+            one.add_vector("clip", LENGTH, "def")
+            one.put_vectors("clip", clip.points.ids[:2], clip.points.vectors[:2])
         with open_store(address) as store:
             assert_has(store, clip)
             vectors = store.info()["vectors"]
