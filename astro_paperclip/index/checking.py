@@ -85,14 +85,15 @@ def check_index(location: str | os.PathLike, *, progress: bool = True) -> IndexC
             if store.info()["state"] != COMPLETE:
                 faults.append(_not_finished(location))
             n_points = store.count()
-            faults += _faults_of_points(store, n_points, progress)
+            for name, facts in store.info()["vectors"].items():
+                faults += _faults_of_vectors(store, name, facts["count"], n_points, progress)
         if not is_address(location):
             open_store(location, mode="w").close()
     except CollectionLockedError as error:
         notes.append(f"It could not be looked at as a whole: {error}")
     except CollectionError as error:
         faults.append(str(error))
-    return IndexCheck(place, n_points, tuple(faults), tuple(notes))
+    return IndexCheck(place, n_points, tuple(dict.fromkeys(faults)), tuple(notes))
 
 
 def _faults_of_record(location: str | os.PathLike) -> Iterator[str]:
@@ -120,21 +121,24 @@ def _not_finished(location: str | os.PathLike) -> str:
     return f"Writing was not finished, or goes on at this moment. If nobody writes, {remedy}"
 
 
-def _faults_of_points(store: Store, total: int, progress: bool) -> list[str]:
+def _faults_of_vectors(
+    store: Store, name: str, n_vectors: int, total: int, progress: bool
+) -> list[str]:
+    """Return what is wrong with the points and their vectors of a name, which some may lack."""
     without, crooked, unfound, seen = [], [], [], 0
-    with tqdm(total=total, unit="points", disable=not progress) as bar:
-        for page in in_pages(store.scroll(with_vectors=True), _POINTS_PER_PAGE):
+    with tqdm(total=total, unit="points", desc=name, disable=not progress) as bar:
+        for page in in_pages(store.scroll(with_vectors=name), _POINTS_PER_PAGE):
             without += [record.id for record in page if record.vector is None]
             whole = [record for record in page if record.vector is not None]
             crooked += [record.id for record in whole if not _is_direction(record.vector)]
             searched = [record for record in whole[:_SEARCHED_PER_PAGE] if record.id not in crooked]
-            unfound += [record.id for record in searched if not _is_found(store, record)]
+            unfound += [record.id for record in searched if not _is_found(store, name, record)]
             seen += len(page)
             bar.update(len(page))
     faults = [
-        (without, "have no vector"),
-        (crooked, "have a vector that is no direction"),
-        (unfound, "are not found by their own vector"),
+        (without if seen - len(without) < n_vectors else [], f"have no vector {name!r}"),
+        (crooked, f"have a vector {name!r} that is no direction"),
+        (unfound, f"are not found by their own vector {name!r}"),
     ]
     described = [
         f"{len(ids)} points {what}, the first is {ids[0]}: remove the index and make it again."
@@ -153,7 +157,7 @@ def _is_direction(vector: np.ndarray) -> bool:
     return bool(abs(length - 1) <= _LENGTH_TOLERANCE)
 
 
-def _is_found(store: Store, record: Record) -> bool:
-    (best,) = store.search(record.vector, limit=1, exact=True) or [None]
+def _is_found(store: Store, name: str, record: Record) -> bool:
+    (best,) = store.search(record.vector, limit=1, exact=True, using=name) or [None]
     # Another point with the same vector may stand in its place.
     return best is not None and abs(best.score - 1) <= _LENGTH_TOLERANCE

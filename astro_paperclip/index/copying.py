@@ -15,7 +15,8 @@ from astro_paperclip.files import written_whole_folder
 from astro_paperclip.index.address import ServerAddress, is_address
 from astro_paperclip.index.creating import finish_index
 from astro_paperclip.index.opening import open_store
-from astro_paperclip.index.store import Store, in_pages
+from astro_paperclip.index.rewriting import joined_vectors, store_again
+from astro_paperclip.index.store import Record, Store, in_pages
 
 __all__ = ["CopyReport", "copy_collection"]
 
@@ -73,8 +74,9 @@ def copy_collection(
     """Copy the points of a collection, and what is recorded of it, to another place.
 
     Points that the target has already are left alone, so that an interrupted copy goes on where
-    it stopped. Pictures are not copied, nor is anything else that building a collection made;
-    the collection's own encoder goes along from directory to directory, as a server holds none.
+    it stopped; those of them that lack a vector which joined the collection are given it. Pictures
+    are not copied, nor is anything else that building a collection made; the collection's own
+    encoder goes along from directory to directory, as a server holds none.
     Where the target was made for a bulk load (`create_index`), the copy waits in the end until
     the server has built its graph.
 
@@ -107,12 +109,13 @@ def copy_collection(
     with open_store(source) as origin:
         record = _record(source, origin)
         with _opened_target(target, record, origin.info()) as copy:
+            joined = _joined(origin, copy)
             n_points = origin.count()
             rng = np.random.default_rng(seed)
             drawn = set(rng.choice(n_points, min(n_compared, n_points), replace=False).tolist())
-            n_copied, ids = _add_missing(origin, copy, drawn, progress)
+            n_copied, ids = _add_missing(origin, copy, joined, drawn, progress)
             _check_counts(origin, copy, source, target)
-            _check_equal(origin, copy, ids, f"{source} and {target}")
+            _check_equal(origin, copy, joined, ids, f"{source} and {target}")
     if is_address(target):
         finish_index(target, progress=progress)
     return CopyReport(source, target, n_points, n_copied, n_points - n_copied, len(ids))
@@ -166,8 +169,16 @@ def _copy_encoder(record: Collection, home: Path) -> None:
         shutil.copytree(record.encoder_path, temporary, dirs_exist_ok=True)
 
 
+def _joined(origin: Store, copy: Store) -> list[str]:
+    """Let vectors that joined the source join the target, too; return their names."""
+    joined = joined_vectors(origin)
+    for name, facts in joined.items():
+        copy.add_vector(name, facts["dimension"], facts["encoder"])
+    return list(joined)
+
+
 def _add_missing(
-    origin: Store, copy: Store, drawn: set[int], progress: bool
+    origin: Store, copy: Store, joined: list[str], drawn: set[int], progress: bool
 ) -> tuple[int, list[str]]:
     """Copy what the target lacks; return how many that were, and the ids of points by number."""
     n_seen, n_copied, ids = 0, 0, []
@@ -176,16 +187,27 @@ def _add_missing(
             missing = set(copy.missing([record.id for record in page]))
             lacking = [record for record in page if record.id in missing]
             if lacking:
-                copy.upsert(
-                    [record.id for record in lacking],
-                    np.stack([record.vector for record in lacking]),
-                    [record.payload for record in lacking],
-                )
+                store_again(lacking, origin, copy, joined)
+            for name in joined:
+                _put_missing(origin, copy, page, name)
             ids += [record.id for row, record in enumerate(page, n_seen) if row in drawn]
             n_seen += len(page)
             n_copied += len(lacking)
             bar.update(len(page))
     return n_copied, ids
+
+
+def _put_missing(origin: Store, copy: Store, page: list[Record], name: str) -> None:
+    """Copy a vector of the points that have it in the source, and lack it in the target."""
+    lacking = copy.missing([record.id for record in page], using=name)
+    records = [
+        record
+        for record in origin.retrieve(lacking, with_vectors=name)
+        if record.vector is not None
+    ]
+    if records:
+        vectors = np.stack([record.vector for record in records])
+        copy.put_vectors(name, [record.id for record in records], vectors)
 
 
 def _check_counts(origin: Store, copy: Store, source: str, target: str) -> None:
@@ -197,22 +219,29 @@ def _check_counts(origin: Store, copy: Store, source: str, target: str) -> None:
         )
 
 
-def _check_equal(origin: Store, copy: Store, ids: list[str], both: str) -> None:
+def _check_equal(origin: Store, copy: Store, joined: list[str], ids: list[str], both: str) -> None:
     largest = max(_LARGEST_DIFFERENCE[_datatype(store)] for store in (origin, copy))
     for start in range(0, len(ids), _POINTS_PER_PAGE):
         page = ids[start : start + _POINTS_PER_PAGE]
-        ours, theirs = (store.retrieve(page, with_vectors=True) for store in (origin, copy))
-        for one, other in zip(ours, theirs, strict=True):
-            if one.id != other.id or one.payload != other.payload:
-                what = "payload"
-            elif np.abs(one.vector - other.vector).max() > largest:
-                what = "vector"
-            else:
-                continue
-            raise CollectionError(
-                f"The point {one.id} has another {what} in one of {both}: it was indexed again "
-                "since. Remove the copy, then copy again."
-            )
+        for name in (True, *joined):
+            ours, theirs = (store.retrieve(page, with_vectors=name) for store in (origin, copy))
+            for one, other in zip(ours, theirs, strict=True):
+                if one.id != other.id or one.payload != other.payload:
+                    what = "payload"
+                elif not _is_same(one.vector, other.vector, largest):
+                    what = "vector" if name is True else f"vector {name!r}"
+                else:
+                    continue
+                raise CollectionError(
+                    f"The point {one.id} has another {what} in one of {both}: it was indexed "
+                    "again since. Remove the copy, then copy again."
+                )
+
+
+def _is_same(one: np.ndarray | None, other: np.ndarray | None, largest: float) -> bool:
+    if one is None or other is None:
+        return one is other
+    return bool(np.abs(one - other).max() <= largest)
 
 
 def _datatype(store: Store) -> str:

@@ -1,15 +1,15 @@
 """Make an index with settings for its scale, and end the loading of one."""
 
 import os
-from operator import index as whole_number
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from astro_paperclip.exceptions import CollectionError, InvalidQueryError
+from astro_paperclip.exceptions import CollectionError
 from astro_paperclip.index.address import is_address
 from astro_paperclip.index.manifest import how_to_index
 from astro_paperclip.index.opening import check_installed
 from astro_paperclip.index.profiles import Profile
+from astro_paperclip.index.validation import checked_dimension
 
 if TYPE_CHECKING:
     from astro_paperclip.index.embedded import EmbeddedStore
@@ -59,15 +59,8 @@ def create_index(
         If the profile or the dimension is none.
     """
     profile = Profile.named(profile)
-    try:
-        is_length = whole_number(dimension) >= 1
-    except TypeError:
-        is_length = False
-    if not is_length:
-        raise InvalidQueryError(
-            f"The length of a vector is a whole number from 1, not {dimension!r}."
-        )
-    with _opened(location, dimension=int(dimension), encoder=encoder, profile=profile):
+    dimension = checked_dimension(dimension)
+    with _opened(location, dimension=dimension, encoder=encoder, profile=profile):
         return profile
 
 

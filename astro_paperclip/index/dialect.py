@@ -42,3 +42,6 @@ class Dialect(Protocol):
 
     def has_id(self, ids: Sequence[str]) -> Any:
         """Return that a point's id is one of some; none of them: never."""
+
+    def has_vector(self, name: str) -> Any:
+        """Return that a point has a vector of a name."""

@@ -1,6 +1,6 @@
 """What a store asks of the engine that holds its points."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,10 +9,10 @@ from astro_paperclip.index.dialect import Dialect
 from astro_paperclip.index.store import Hit, Record
 from astro_paperclip.index.words import WordWeights
 
-__all__ = ["VECTOR", "Engine"]
+__all__ = ["VECTOR", "Engine", "by_point"]
 
 VECTOR = "image"
-"""Name of the vector; others can join it later."""
+"""Name of the main vector, which every point has; others can join it."""
 
 
 class Engine(Protocol):
@@ -29,11 +29,12 @@ class Engine(Protocol):
         vector: np.ndarray,
         where: Any,
         limit: int,
+        using: str = VECTOR,
         *,
         exact: bool,
         payload: bool | list[str],
     ) -> list[Hit]:
-        """Return the points that are most similar to a vector, by falling score.
+        """Return the points whose vector of a name is most similar to one, by falling score.
 
         Every vector that fits is compared, or the graph is searched where there is one.
         """
@@ -43,11 +44,11 @@ class Engine(Protocol):
     ) -> list[Hit]:
         """Return the points whose words score highest by BM25, by falling score."""
 
-    def retrieve(self, ids: Sequence[str], payload: bool, vectors: bool) -> Iterator[Record]:
-        """Iterate over the points with these ids, in any order."""
+    def retrieve(self, ids: Sequence[str], payload: bool, vector: str | None) -> Iterator[Record]:
+        """Iterate over the points with these ids and their vector of a name, in any order."""
 
-    def scroll(self, where: Any, payload: bool | list[str], vectors: bool) -> Iterator[Record]:
-        """Iterate over the points that fit, ordered by id."""
+    def scroll(self, where: Any, payload: bool | list[str], vector: str | None) -> Iterator[Record]:
+        """Iterate over the points that fit and their vector of a name, ordered by id."""
 
     def count(self, where: Any) -> int:
         """Return the number of points that fit."""
@@ -61,8 +62,26 @@ class Engine(Protocol):
     def facet(self, field: str, limit: int) -> dict[str, int]:
         """Return how many points have each value of an indexed text field."""
 
-    def upsert(self, ids: Sequence[str], vectors: np.ndarray, payloads: Sequence[dict]) -> None:
-        """Store points, in the place of those that have the same ids."""
+    def upsert(
+        self,
+        ids: Sequence[str],
+        vectors: Mapping[str, Sequence[np.ndarray | None]],
+        payloads: Sequence[dict],
+    ) -> None:
+        """Store points, in the place of those that have the same ids.
+
+        Of each name there is a vector or `None` for each point.
+        """
+
+    def put_vectors(self, name: str, ids: Sequence[str], vectors: np.ndarray) -> None:
+        """Store the vectors of a name of points that are there, and leave all else of them."""
 
     def delete(self, where: Any) -> None:
         """Remove the points that fit."""
+
+
+def by_point(vectors: Mapping[str, Sequence[np.ndarray | None]]) -> Iterator[dict[str, list]]:
+    """Iterate over the vectors of each point by name, without those that it lacks."""
+    for row in zip(*vectors.values(), strict=True):
+        named = zip(vectors, row, strict=True)
+        yield {name: vector.tolist() for name, vector in named if vector is not None}

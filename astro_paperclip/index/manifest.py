@@ -45,6 +45,9 @@ class Manifest:
     profile : dict
         What `~astro_paperclip.index.Profile.as_content` gave; empty for an index that
         was made without one.
+    vectors : dict
+        Vectors that joined the main one, by name: ``dimension``, ``encoder`` and ``count``, the
+        number of points that had it at the last flush.
     """
 
     dimension: int
@@ -58,6 +61,7 @@ class Manifest:
     schema_version: int = SCHEMA_VERSION
     collection: dict[str, Any] = field(default_factory=dict)
     profile: dict[str, Any] = field(default_factory=dict)
+    vectors: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def from_content(
@@ -103,6 +107,12 @@ class Manifest:
                 "astro-paperclip index upgrade COLLECTION"
             )
         return manifest
+
+    @property
+    def dimensions(self) -> dict[str, int]:
+        """Lengths of all vectors by name, the main one first."""
+        joined = {name: facts["dimension"] for name, facts in self.vectors.items()}
+        return {self.vector: self.dimension} | joined
 
     def as_content(self) -> dict[str, Any]:
         """Return the manifest as a dictionary that JSON can hold."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from astro_paperclip.criteria import Filter
 from astro_paperclip.exceptions import CollectionError, InvalidQueryError
-from astro_paperclip.index.engine import Engine
+from astro_paperclip.index.engine import VECTOR, Engine
 from astro_paperclip.index.filters import expanded, json_path, translated
 from astro_paperclip.index.manifest import Manifest
 from astro_paperclip.index.planning import searches_graph
@@ -22,6 +22,8 @@ from astro_paperclip.index.validation import checked_id, checked_vectors
 from astro_paperclip.index.words import query_words
 
 __all__ = ["StoreReader"]
+
+_IDS_PER_FILTER = 1000
 
 
 class StoreReader:
@@ -47,6 +49,27 @@ class StoreReader:
         """Say that all rows have been stored again, in the present form."""
         self._manifest = replace(self._manifest, schema_version=SCHEMA_VERSION)
 
+    def vector_of(self, encoder: str) -> str | None:
+        """Return the name of the vector that an encoder made.
+
+        Parameters
+        ----------
+        encoder : str
+            Fingerprint of the encoder.
+
+        Returns
+        -------
+        str or None
+            The main vector, ``"image"``, before those that joined it, these in the order in which
+            they did; `None` where the encoder made none.
+        """
+        if self._manifest is None:
+            return None
+        if self._manifest.encoder == encoder:
+            return VECTOR
+        joined = self._manifest.vectors.items()
+        return next((name for name, facts in joined if facts["encoder"] == encoder), None)
+
     def search(
         self,
         vector: np.ndarray,
@@ -54,6 +77,7 @@ class StoreReader:
         limit: int = 10,
         offset: int = 0,
         exact: bool | None = None,
+        using: str | None = None,
         *,
         max_per_group: int | None = None,
         group_by: str = "proposal_id",
@@ -71,6 +95,8 @@ class StoreReader:
         exact : bool, optional
             Whether every vector that fits must be compared. By default the store decides; `False`
             asks for the graph wherever there is one.
+        using : str, optional
+            Name of the vector that is searched. By default the main one.
         max_per_group : int, optional
             How many points with the same value of ``group_by`` there may be; the best are kept.
             Points without a value are not limited. By default all are returned.
@@ -80,7 +106,7 @@ class StoreReader:
         Returns
         -------
         list of Hit
-            By falling score, equal scores by id.
+            By falling score, equal scores by id. Points without the vector are not among them.
 
         Raises
         ------
@@ -101,7 +127,8 @@ class StoreReader:
         vector = np.asarray(vector)
         if vector.ndim != 1:
             raise InvalidQueryError(f"A search takes one vector, not an array of {vector.shape}.")
-        vector = checked_vectors(vector[np.newaxis], self._dimension)[0]
+        name, dimension = self._vector_named(using)
+        vector = checked_vectors(vector[np.newaxis], dimension)[0]
         page = Page(limit, offset, max_per_group, group_by)
         self._check_open()
         if self._engine is None:
@@ -109,7 +136,7 @@ class StoreReader:
         where = self._translated(where)
         is_exact = not searches_graph(self._engine, where, exact)
         payload = page.fields or (is_exact and offset == 0)
-        find = partial(self._engine.nearest, vector, where, payload=payload)
+        find = partial(self._engine.nearest, vector, where, using=name, payload=payload)
         ranking = ExactRanking(partial(find, exact=True))
         if not is_exact:
             ranking = GraphRanking(partial(find, exact=False), ranking)
@@ -155,38 +182,129 @@ class StoreReader:
         """Return hits with their whole payloads, of which this much has been fetched."""
         if fetched is True:
             return hits
-        found = self._retrieved([hit.id for hit in hits], with_payload=True, with_vectors=False)
+        found = self._retrieved([hit.id for hit in hits], with_payload=True, vector=None)
         return [replace(hit, payload=found[hit.id].payload) for hit in hits if hit.id in found]
 
-    def retrieve(self, ids: Sequence[str], with_vectors: bool = False) -> list[Record]:
-        """Return the points with these ids, in this order, without those that are not there."""
-        found = self._retrieved(ids, with_payload=True, with_vectors=with_vectors)
+    def retrieve(self, ids: Sequence[str], with_vectors: bool | str = False) -> list[Record]:
+        """Return the points with these ids, in this order, without those that are not there.
+
+        Parameters
+        ----------
+        ids : sequence of str
+            UUIDs.
+        with_vectors : bool or str, optional
+            Whether with the main vector; or the name of another one, which is `None` for points
+            without it.
+
+        Returns
+        -------
+        list of Record
+        """
+        found = self._retrieved(ids, with_payload=True, vector=self._asked_vector(with_vectors))
         return [found[point] for point in map(checked_id, ids) if point in found]
 
-    def missing(self, ids: Sequence[str]) -> list[str]:
-        """Return those of the ids that no point has, in this order."""
-        found = self._retrieved(ids, with_payload=False, with_vectors=False)
+    def missing(self, ids: Sequence[str], using: str | None = None) -> list[str]:
+        """Return those of the ids that no point has, in this order.
+
+        Parameters
+        ----------
+        ids : sequence of str
+            UUIDs.
+        using : str, optional
+            Name of a vector: points without it do not count.
+
+        Returns
+        -------
+        list of str
+        """
+        if using is None:
+            found = self._retrieved(ids, with_payload=False, vector=None)
+        else:
+            found = self._having(ids, self._vector_named(using)[0])
         return [point for point in ids if checked_id(point) not in found]
 
     def _retrieved(
-        self, ids: Sequence[str], *, with_payload: bool, with_vectors: bool
+        self, ids: Sequence[str], *, with_payload: bool, vector: str | None
     ) -> dict[str, Record]:
         self._check_open()
         ids = [checked_id(text) for text in ids]
         if self._engine is None:
             return {}
-        return {
-            record.id: record for record in self._engine.retrieve(ids, with_payload, with_vectors)
-        }
+        return {record.id: record for record in self._engine.retrieve(ids, with_payload, vector)}
 
-    def scroll(self, where: Filter | None = None, with_vectors: bool = False) -> Iterator[Record]:
-        """Iterate over all points that fit, ordered by id."""
+    def _having(self, ids: Sequence[str], name: str) -> set[str]:
+        """Return those of the ids whose points have a vector."""
         self._check_open()
+        ids = [checked_id(text) for text in ids]
+        if self._engine is None:
+            return set()
+        dialect, found = self._engine.dialect, set()
+        for start in range(0, len(ids), _IDS_PER_FILTER):
+            page = ids[start : start + _IDS_PER_FILTER]
+            where = dialect.all_of([dialect.has_id(page), dialect.has_vector(name)])
+            found.update(record.id for record in self._engine.scroll(where, False, None))
+        return found
+
+    def scroll(
+        self, where: Filter | None = None, with_vectors: bool | str = False
+    ) -> Iterator[Record]:
+        """Iterate over all points that fit, ordered by id.
+
+        Parameters
+        ----------
+        where : Filter, optional
+            Only points that fit.
+        with_vectors : bool or str, optional
+            Whether with the main vector; or the name of another one, which is `None` for points
+            without it.
+
+        Yields
+        ------
+        Record
+        """
+        self._check_open()
+        vector = self._asked_vector(with_vectors)
         where = self._translated(where)
         if self._engine is not None:
-            for record in self._engine.scroll(where, True, with_vectors):
+            for record in self._engine.scroll(where, True, vector):
                 self._check_open()
                 yield record
+
+    def _asked_vector(self, with_vectors: bool | str) -> str | None:
+        """Return the name of the vector that records are to have."""
+        if isinstance(with_vectors, str):
+            return self._vector_named(with_vectors)[0]
+        return VECTOR if with_vectors else None
+
+    def _vector_named(self, name: str | None) -> tuple[str, int | None]:
+        """Return the name and the length of a vector of the index, by default the main one."""
+        if name in (None, VECTOR):
+            return VECTOR, self._dimension
+        dimensions = self._manifest.dimensions if self._manifest else {}
+        if name not in dimensions:
+            raise InvalidQueryError(
+                f"The index of {self._location} has no vector {name!r}: it has "
+                f"{', '.join(dimensions) or 'none yet'}. add_vector makes room for another."
+            )
+        return name, dimensions[name]
+
+    def _vector_facts(self) -> dict[str, dict[str, Any]]:
+        """Return length, encoder and number of all vectors by name, the main one first."""
+        if self._manifest is None:
+            return {}
+        main = {"dimension": self._dimension, "encoder": self._manifest.encoder}
+        return {VECTOR: main | {"count": self.count()}} | self._joined_facts()
+
+    def _joined_facts(self) -> dict[str, dict[str, Any]]:
+        """Return what the manifest says of the vectors that joined, with their present number."""
+        return {
+            name: facts | {"count": self._count_having(name)}
+            for name, facts in self._manifest.vectors.items()
+        }
+
+    def _count_having(self, name: str) -> int:
+        dialect = self._engine.dialect
+        return self._engine.count(dialect.all_of([dialect.has_vector(name)]))
 
     def count(self, where: Filter | None = None) -> int:
         """Return the number of points that fit."""
@@ -209,7 +327,7 @@ class StoreReader:
     def _counted(self, field: str) -> Counter:
         """Count the values of a field that has no index, or one that the engine cannot count."""
         counts = Counter()
-        for record in self._engine.scroll(None, [json_path(field)], False):
+        for record in self._engine.scroll(None, [json_path(field)], None):
             values = record.payload.get(field, [])
             values = values if isinstance(values, list) else [values]
             counts.update({value for value in values if not isinstance(value, list | dict)})

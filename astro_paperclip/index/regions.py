@@ -129,7 +129,7 @@ def _fetched(where: Any, engine: Engine) -> list[Record]:
     """Return the points that fit, with what is needed to look at them one by one."""
     names = {name for pair in POSITION_COLUMNS for name in pair} | {_FOOTPRINT_COLUMN}
     columns = [json_path(name) for name in sorted(names)]
-    return list(engine.scroll(translated(where, engine.dialect), columns, vectors=False))
+    return list(engine.scroll(translated(where, engine.dialect), columns, vector=None))
 
 
 def _overlaps(region: Any, payload: Mapping[str, Any]) -> bool:

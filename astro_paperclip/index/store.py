@@ -42,7 +42,8 @@ class Record:
     payload : dict
         The columns of the point's row.
     vector : `~numpy.ndarray` or None
-        The unit vector, shape ``(dimension,)``, float32; `None` where it was not asked for.
+        The unit vector, shape ``(dimension,)``, float32; `None` where it was not asked for, or
+        the point has none of that name.
     """
 
     id: str
@@ -52,14 +53,18 @@ class Record:
 
 @runtime_checkable
 class Store(Protocol):
-    """A set of points, each an id, a vector and a payload.
+    """A set of points, each an id, a vector, others that joined it, and a payload.
 
     A store is a context manager: it closes at the end of the block. It must not be carried
     into a forked process; open it again there.
     """
 
     def upsert(
-        self, ids: Sequence[str], vectors: np.ndarray, payloads: Sequence[Mapping[str, Any]]
+        self,
+        ids: Sequence[str],
+        vectors: np.ndarray,
+        payloads: Sequence[Mapping[str, Any]],
+        other_vectors: Mapping[str, Sequence[np.ndarray | None]] | None = None,
     ) -> None:
         """Store points; one whose id is there already is replaced as a whole.
 
@@ -71,7 +76,40 @@ class Store(Protocol):
             Shape ``(n, dimension)``; finite, and none of length zero.
         payloads : sequence of mappings
             Columns of each point. Missing values (`None`, NaN, masked) are left out.
+        other_vectors : mapping of str to sequence, optional
+            Vectors for which `add_vector` made room, by name: one for each point, or `None` for
+            one that has none. A point that is replaced keeps none that are not given here.
         """
+
+    def add_vector(self, name: str, dimension: int, encoder: str | None = None) -> None:
+        """Make room for another vector of each point, beside the main one.
+
+        Parameters
+        ----------
+        name : str
+            What it is called in `put_vectors` and `search`: letters, digits, underscores and
+            hyphens.
+        dimension : int
+            Its length.
+        encoder : str, optional
+            Fingerprint of the encoder that makes it.
+        """
+
+    def put_vectors(self, name: str, ids: Sequence[str], vectors: np.ndarray) -> None:
+        """Store vectors of points that are there, and leave all else of the points as it is.
+
+        Parameters
+        ----------
+        name : str
+            Name of the vector, for which `add_vector` made room, or of the main one.
+        ids : sequence of str
+            UUIDs of the points. Those that lack the vector are told by `missing`.
+        vectors : array_like
+            Shape ``(n, dimension)``; finite, and none of length zero.
+        """
+
+    def vector_of(self, encoder: str) -> str | None:
+        """Return the name of the vector that an encoder made, by the encoder's fingerprint."""
 
     def search(
         self,
@@ -80,6 +118,7 @@ class Store(Protocol):
         limit: int = 10,
         offset: int = 0,
         exact: bool | None = None,
+        using: str | None = None,
         *,
         max_per_group: int | None = None,
         group_by: str = "proposal_id",
@@ -97,6 +136,8 @@ class Store(Protocol):
         exact : bool, optional
             Whether every vector that fits must be compared. By default the store decides; `False`
             asks for the graph wherever there is one.
+        using : str, optional
+            Name of the vector that is searched. By default the main one.
         max_per_group : int, optional
             How many points with the same value of ``group_by`` there may be; the best are kept.
             Points without a value are not limited. By default all are returned.
@@ -106,7 +147,7 @@ class Store(Protocol):
         Returns
         -------
         list of Hit
-            By falling score, equal scores by id.
+            By falling score, equal scores by id. Points without the vector are not among them.
 
         Notes
         -----
@@ -148,14 +189,22 @@ class Store(Protocol):
             By falling BM25 score, equal scores by id; only points that have one of the words.
         """
 
-    def retrieve(self, ids: Sequence[str], with_vectors: bool = False) -> list[Record]:
-        """Return the points with these ids, in this order, without those that are not there."""
+    def retrieve(self, ids: Sequence[str], with_vectors: bool | str = False) -> list[Record]:
+        """Return the points with these ids, in this order, without those that are not there.
 
-    def missing(self, ids: Sequence[str]) -> list[str]:
-        """Return those of the ids that no point has, in this order."""
+        They come with the main vector, or with that of a name.
+        """
 
-    def scroll(self, where: Filter | None = None, with_vectors: bool = False) -> Iterator[Record]:
-        """Iterate over all points that fit, ordered by id."""
+    def missing(self, ids: Sequence[str], using: str | None = None) -> list[str]:
+        """Return those of the ids that no point has, or none with a vector, in this order."""
+
+    def scroll(
+        self, where: Filter | None = None, with_vectors: bool | str = False
+    ) -> Iterator[Record]:
+        """Iterate over all points that fit, ordered by id.
+
+        They come with the main vector, or with that of a name.
+        """
 
     def count(self, where: Filter | None = None) -> int:
         """Return the number of points that fit."""
@@ -167,7 +216,7 @@ class Store(Protocol):
         """Remove the points that fit, and return how many they were."""
 
     def info(self) -> dict[str, Any]:
-        """Return what the store is: engine, count, dimension, encoder, state."""
+        """Return what the store is: engine, count, dimension, encoder, state, vectors."""
 
     def flush(self) -> None:
         """Make everything durable, and mark the store as complete."""

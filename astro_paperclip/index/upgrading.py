@@ -2,10 +2,10 @@
 
 import os
 
-import numpy as np
 from tqdm import tqdm
 
 from astro_paperclip.index.opening import open_store
+from astro_paperclip.index.rewriting import joined_vectors, store_again
 from astro_paperclip.index.schema import SCHEMA_VERSION
 from astro_paperclip.index.store import Store, in_pages
 
@@ -49,14 +49,10 @@ def upgrade_index(location: str | os.PathLike, *, progress: bool = True) -> int:
 
 
 def _store_again(store: Store, progress: bool) -> int:
-    total = store.count()
+    total, joined = store.count(), joined_vectors(store)
     with tqdm(total=total, unit="points", disable=not progress) as bar:
         for page in in_pages(store.scroll(with_vectors=True), _POINTS_PER_PAGE):
-            store.upsert(
-                [record.id for record in page],
-                np.stack([record.vector for record in page]),
-                [record.payload for record in page],
-            )
+            store_again(page, store, store, joined)
             bar.update(len(page))
     store.mark_upgraded()
     return total

@@ -1,21 +1,39 @@
 """What is checked before the engine is called, which checks none of it."""
 
+import re
 import shutil
 import uuid
 from collections.abc import Mapping, Sequence
+from operator import index as whole_number
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from astro_paperclip.exceptions import DiskSpaceError, IndexMismatchError, InvalidQueryError
+from astro_paperclip.index.engine import VECTOR
 from astro_paperclip.index.regions import add_cells
 from astro_paperclip.index.schema import to_payload
+from astro_paperclip.index.words import WORDS
 
-__all__ = ["check_room", "checked_id", "checked_points", "checked_vectors"]
+__all__ = [
+    "check_room",
+    "checked_dimension",
+    "checked_id",
+    "checked_name",
+    "checked_other_vectors",
+    "checked_points",
+    "checked_vectors",
+]
 
 _DISK_MARGIN = 256 * 2**20
 """Room (bytes) for what the engine allots in advance: two logs and a chunk of each storage."""
+
+_LONGEST_NAME = 64
+"""Characters of a vector's name, which is part of the names of files."""
+
+_LONGEST_VECTOR = 65536
+"""Components of a vector, which a server allows."""
 
 
 def checked_id(text: str) -> str:
@@ -26,6 +44,35 @@ def checked_id(text: str) -> str:
         raise InvalidQueryError(
             f"{text!r} is no id of a point: make one with astro_paperclip.index.point_id."
         ) from None
+
+
+def checked_dimension(dimension: Any) -> int:
+    """Return the length of a vector."""
+    try:
+        length = whole_number(dimension)
+    except TypeError:
+        length = 0
+    if not 1 <= length <= _LONGEST_VECTOR:
+        raise InvalidQueryError(
+            f"The length of a vector is a whole number from 1 to {_LONGEST_VECTOR}, not "
+            f"{dimension!r}."
+        )
+    return length
+
+
+def checked_name(name: Any) -> str:
+    """Return the name of a vector that joins the main one.
+
+    An engine that was told a name that it does not like takes no further changes.
+    """
+    if not (isinstance(name, str) and re.fullmatch(rf"[A-Za-z0-9_-]{{1,{_LONGEST_NAME}}}", name)):
+        raise InvalidQueryError(
+            f"{name!r} cannot be the name of a vector: it takes letters, digits, underscores and "
+            f"hyphens, {_LONGEST_NAME} at most."
+        )
+    if name in (VECTOR, WORDS):
+        raise InvalidQueryError(f"Every index has a vector {name!r}: choose another name.")
+    return name
 
 
 def checked_vectors(vectors: Any, dimension: int | None) -> np.ndarray:
@@ -72,6 +119,24 @@ def checked_points(
     payloads = [to_payload(payload) for payload in payloads]
     add_cells(payloads)
     return ids, vectors, payloads
+
+
+def checked_other_vectors(
+    name: str, vectors: Sequence[Any], count: int, dimension: int
+) -> list[np.ndarray | None]:
+    """Return the vectors of a name of some points, `None` for those that have none."""
+    if len(vectors) != count:
+        raise InvalidQueryError(
+            f"{count} ids and {len(vectors)} vectors {name!r} do not belong together: there must "
+            "be as many of each, None for a point that has none."
+        )
+    given = [row for row, vector in enumerate(vectors) if vector is not None]
+    checked = [None] * count
+    if given:
+        known = checked_vectors([vectors[row] for row in given], dimension)
+        for row, vector in zip(given, known, strict=True):
+            checked[row] = vector
+    return checked
 
 
 def check_room(

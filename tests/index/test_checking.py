@@ -81,7 +81,7 @@ def test_damage_that_only_a_look_at_every_vector_finds(home):
         stream.seek(399 * DIMENSION * 4)
         stream.write(np.full(DIMENSION, np.nan, np.float32).tobytes())
     (fault,) = check(home).faults
-    assert "1 points have a vector that is no direction" in fault
+    assert "1 points have a vector 'image' that is no direction" in fault
 
 
 def test_damaged_log(home):

@@ -175,7 +175,7 @@ class TestDamage:
 
     def test_vectors_that_no_search_finds(self, copied, mode, monkeypatch):
         monkeypatch.setattr(shard_module.Shard, "nearest", lambda *args, **options: [])
-        self.assert_refused(copied, mode, "vectors cannot be read")
+        self.assert_refused(copied, mode, "vectors 'image' cannot be read")
 
     @pytest.mark.parametrize(
         ("content", "message"),

@@ -1,118 +1,73 @@
-"""Filters, against the tree evaluated in plain Python over the same rows."""
+"""Filters, against the tree evaluated in NumPy over the same rows."""
 
-import re
+import os
+import sys
 
 import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
-from astro_paperclip.criteria import And, Cone, Match, Not, Or, Range, Wildcard, parse
+from astro_paperclip.criteria import Cone, Match, Range, parse
 from astro_paperclip.exceptions import InvalidQueryError
 from astro_paperclip.index import open_store, point_id
 from astro_paperclip.index.filters import json_path
 
+from .fuzzing import Truth, make_rows, random_tree
 
-def holds(where, payload):
-    """Evaluate a tree, apart from cones, by its definition."""
-    if isinstance(where, And):
-        return all(holds(term, payload) for term in where.terms)
-    if isinstance(where, Or):
-        return any(holds(term, payload) for term in where.terms)
-    if isinstance(where, Not):
-        return not holds(where.term, payload)
-    values = payload.get(where.field, [])
-    values = values if isinstance(values, list) else [values]
-    return any(holds_for(where, value) for value in values)
+N_FILTERS = "ASTRO_PAPERCLIP_FILTERS"
+"""Environment variable with how many random filters are tried, and told about, with each engine."""
 
 
-def holds_for(where, value):
-    if isinstance(where, Match):
-        return any(
-            value == wanted and isinstance(value, bool) == isinstance(wanted, bool)
-            for wanted in where.values
-        )
-    if isinstance(where, Wildcard):
-        pattern = re.escape(where.pattern).replace(r"\*", ".*").replace("%", ".*")
-        return isinstance(value, str) and bool(re.fullmatch(pattern, value, re.IGNORECASE))
-    if isinstance(value, bool | str):
-        return False
-    return (
-        (where.gte is None or value >= where.gte)
-        and (where.lte is None or value <= where.lte)
-        and (where.gt is None or value > where.gt)
-        and (where.lt is None or value < where.lt)
-    )
+@pytest.fixture(scope="module")
+def rows():
+    """Points with a row of every kind of column, positions and footprints among them."""
+    return make_rows(400)
 
 
-TEXTS = {
-    "instrument_name": (["ACS/WFC", "WFC3/UVIS", "WFC3/IR", "COS"], ["WFC3*", "*ir", "%f%", "*"]),
-    "filters": (["F814W", "F606W", "f814w"], ["f8%", "F*6*W", "F814W"]),
-    "observer": (["Abell", "abell", "Baade"], ["AB*", "*a*", "nobody*"]),
-    "proposal_id": (["10001", "10002", "9"], ["1000*", "*3"]),
-}
-NUMBERS = {
-    "t_min": [50002.0, 50005.5],
-    "calib_level": [0, 2, 3],
-    "size (pix)": [0.5, 1, 1.5, 2.0],
-    "seeing": [1, 2, 9],
-}
+@pytest.fixture(scope="module")
+def truth(rows):
+    return Truth(rows)
 
 
-def random_tree(rng, payloads, depth=0):
-    """Return a random tree over the fields of the rows."""
-    kind = rng.integers(0, 7 if depth < 3 else 4)
-    if kind == 0:
-        field = str(rng.choice(list(TEXTS)))
-        values = rng.choice(TEXTS[field][0], size=rng.integers(0, 3), replace=False)
-        return Match(field, tuple(map(str, values)))
-    if kind == 1:
-        field = str(rng.choice(list(TEXTS)))
-        return Wildcard(field, str(rng.choice(TEXTS[field][1])))
-    if kind == 2:
-        field = str(rng.choice([*NUMBERS, "mtFlag"]))
-        if field == "mtFlag":
-            return Match(field, (bool(rng.integers(2)),))
-        stored = [row[field] for row in payloads if field in row and field != "seeing"]
-        value = rng.choice(NUMBERS[field] + stored[:3]).item()
-        return Match(field, (int(value) if value == int(value) and rng.integers(2) else value,))
-    if kind == 3:
-        field = str(rng.choice(list(NUMBERS)))
-        low, high = sorted(rng.choice(NUMBERS[field], size=2).tolist())
-        bounds = {str(rng.choice(["gte", "gt"])): low, str(rng.choice(["lte", "lt"])): high}
-        del bounds[str(rng.choice(list(bounds)))]
-        return Range(field, **bounds) if rng.integers(2) else Range(field, gte=low, lte=high)
-    if kind == 6:
-        return Not(random_tree(rng, payloads, depth + 1))
-    terms = tuple(random_tree(rng, payloads, depth + 1) for _ in range(rng.integers(0, 4)))
-    return And(terms) if kind == 4 else Or(terms)
-
-
-def test_random_trees(store, points):
+def test_random_trees(place, rows, truth, capsys):
     rng = np.random.default_rng(1)
-    sizes = []
-    for _ in range(300):
-        where = random_tree(rng, points.payloads)
-        rows = zip(points.ids, points.payloads, strict=True)
-        expected = sorted(id_ for id_, payload in rows if holds(where, payload))
-        assert [record.id for record in store.scroll(where)] == expected, where
-        assert store.count(where) == len(expected)
-        sizes.append(len(expected))
+    count, differing, sizes = int(os.environ.get(N_FILTERS, 200)), [], []
+    with open_store(place, mode="w") as store:
+        store.upsert(rows.ids, rows.vectors, rows.payloads)
+    with open_store(place) as store:
+        for _ in range(count):
+            where = random_tree(rng, rows.payloads)
+            expected = truth.ids(where)
+            found = [record.id for record in store.scroll(where)]
+            if found != expected or store.count(where) != len(expected):
+                differing.append(where)
+            sizes.append(len(expected))
+    if N_FILTERS in os.environ:
+        with capsys.disabled():
+            sys.stdout.write(
+                f"\n{place}: {count} filters, {np.count_nonzero(sizes)} with a match, "
+                f"{sizes.count(0)} with none, {len(differing)} differences\n"
+            )
+    assert not differing, f"{len(differing)} of {count} filters, the first is {differing[0]}"
     # The trees must tell points apart, or they would prove nothing.
-    assert sum(0 < size < len(points.ids) for size in sizes) > 150
+    assert sum(0 < size < len(rows.ids) for size in sizes) > count / 2
 
 
 def test_filtered_search(store, points):
     rng = np.random.default_rng(2)
+    truth = Truth(points)
     for _ in range(30):
         where = random_tree(rng, points.payloads)
         vector = rng.normal(size=points.vectors.shape[1])
-        expected, scores = points.ranking(
-            vector, lambda payload, where=where: holds(where, payload)
-        )
+        kept = set(truth.ids(where))
+        ranked = zip(*points.ranking(vector), strict=True)
+        expected = [(id_, score) for id_, score in ranked if id_ in kept][:7]
         hits = store.search(vector, where, limit=7)
-        assert [hit.id for hit in hits] == expected[:7]
-        np.testing.assert_allclose([hit.score for hit in hits], scores[:7], atol=1e-6)
+        assert [hit.id for hit in hits] == [id_ for id_, _ in expected]
+        np.testing.assert_allclose(
+            [hit.score for hit in hits], [score for _, score in expected], atol=1e-6
+        )
 
 
 def test_criteria_reach_the_engine(store, points):

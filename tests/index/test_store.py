@@ -135,6 +135,7 @@ class TestOtherQuestions:
             "dimension": DIMENSION,
             "encoder": "abc",
             "state": "complete",
+            "vectors": {"image": {"dimension": DIMENSION, "encoder": "abc", "count": 400}},
         }
 
     def test_reading_changes_nothing(self, store, points):

@@ -54,3 +54,7 @@ class EdgeDialect:
     def has_id(self, ids: Sequence[str]) -> qdrant_edge.HasIdCondition:
         """Return identity."""
         return qdrant_edge.HasIdCondition(set(ids))
+
+    def has_vector(self, name: str) -> qdrant_edge.HasVectorCondition:
+        """Return having a vector."""
+        return qdrant_edge.HasVectorCondition(name)

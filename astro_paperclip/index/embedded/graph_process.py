@@ -85,7 +85,10 @@ def build(settings: dict[str, Any]) -> int:
     shard = qdrant_edge.EdgeShard.load(settings["shard"], config)
     while shard.optimize():
         pass
-    n_in_graph = shard.info().indexed_vectors_count
+    # The engine's number has the words in it, which always have an index.
+    having = qdrant_edge.Filter(must=[qdrant_edge.HasVectorCondition(settings["words"])])
+    n_words = shard.count(qdrant_edge.CountRequest(exact=True, filter=having))
+    n_in_graph = shard.info().indexed_vectors_count - n_words
     shard.flush()
     shard.close()
     return n_in_graph

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import metadata
@@ -18,7 +18,7 @@ import qdrant_edge
 
 from astro_paperclip.exceptions import CollectionError, CollectionLockedError
 from astro_paperclip.index.embedded.dialect import EdgeDialect
-from astro_paperclip.index.engine import VECTOR
+from astro_paperclip.index.engine import VECTOR, by_point
 from astro_paperclip.index.manifest import how_to_index
 from astro_paperclip.index.planning import OVERSAMPLING, graph_effort
 from astro_paperclip.index.schema import INDEXED_FIELDS, from_payload
@@ -37,6 +37,7 @@ _INDEX_PARAMETERS = {
     "integer": partial(qdrant_edge.IntegerIndexParams, lookup=True, range=False),
 }
 
+_DISTANCE = qdrant_edge.Distance.Cosine
 _DATATYPES = {
     "float32": qdrant_edge.VectorStorageDatatype.Float32,
     "float16": qdrant_edge.VectorStorageDatatype.Float16,
@@ -76,14 +77,9 @@ class Shard:
     @classmethod
     def create(cls, path: Path, folder: Path, dimension: int, datatype: str) -> "Shard":
         """Make a new shard with its payload indexes."""
-        vectors = _vector_parameters(dimension, datatype)
+        config = _edge_config({VECTOR: dimension}, datatype, wal_enabled=True)
         with _engine_errors(folder):
-            shard = qdrant_edge.EdgeShard.create(
-                str(path),
-                qdrant_edge.EdgeConfig(
-                    vectors=vectors, sparse_vectors=_SPARSE_VECTORS, wal_enabled=True
-                ),
-            )
+            shard = qdrant_edge.EdgeShard.create(str(path), config)
         created = cls(shard, folder)
         created.create_missing_indexes()
         return created
@@ -109,11 +105,14 @@ class Shard:
                 time.sleep(0.05)
 
     @classmethod
-    def load_shared(cls, path: Path, folder: Path, dimension: int, datatype: str) -> "Shard":
+    def load_shared(
+        cls, path: Path, folder: Path, dimensions: Mapping[str, int], datatype: str
+    ) -> "Shard":
         """Open the flushed segments of a shard beside other readers.
 
         The engine locks its write-ahead log, and refuses to open a shard that has one without
-        it. A reader therefore opens a folder of its own, in which ``segments`` is a link.
+        it. A reader therefore opens a folder of its own, in which ``segments`` is a link. What
+        the shard's own configuration says is told anew there: the length of each of its vectors.
 
         Raises
         ------
@@ -123,10 +122,7 @@ class Shard:
         view = Path(tempfile.mkdtemp(prefix="astro-paperclip-"))
         try:
             (view / _SEGMENTS).symlink_to((path / _SEGMENTS).resolve(), target_is_directory=True)
-            vectors = _vector_parameters(dimension, datatype)
-            config = qdrant_edge.EdgeConfig(
-                vectors=vectors, sparse_vectors=_SPARSE_VECTORS, wal_enabled=False
-            )
+            config = _edge_config(dimensions, datatype, wal_enabled=False)
             with _engine_errors(folder):
                 return cls(qdrant_edge.EdgeShard.load(str(view), config), folder, view)
         except BaseException:
@@ -147,6 +143,13 @@ class Shard:
         if WORDS not in (configuration.get("sparse_vectors") or {}):
             idf = qdrant_edge.Modifier.Idf
             self.call("update", qdrant_edge.UpdateOperation.create_sparse_vector(WORDS, idf))
+
+    def make_room_for(self, name: str, dimension: int, datatype: str) -> None:
+        """Let points have another vector; where there is room for it, nothing is done."""
+        operation = qdrant_edge.UpdateOperation.create_dense_vector(
+            name, dimension, _DISTANCE, datatype=_DATATYPES[datatype]
+        )
+        self.call("update", operation)
 
     def call(self, method: str, *args: Any) -> Any:
         """Call a method of the engine's shard.
@@ -169,13 +172,26 @@ class Shard:
         """Bring all updates from the log into the segments, and those to the disk."""
         self.call("flush")
 
-    def upsert(self, ids: list[str], vectors: np.ndarray, payloads: list[dict]) -> None:
+    def upsert(
+        self,
+        ids: list[str],
+        vectors: Mapping[str, Sequence[np.ndarray | None]],
+        payloads: list[dict],
+    ) -> None:
         """Store points in one update of the engine."""
         points = [
-            qdrant_edge.Point(point, _vectors(vector, payload), payload)
-            for point, vector, payload in zip(ids, vectors.tolist(), payloads, strict=True)
+            qdrant_edge.Point(point, named | _words(payload), payload)
+            for point, named, payload in zip(ids, by_point(vectors), payloads, strict=True)
         ]
         self.call("update", qdrant_edge.UpdateOperation.upsert_points(points))
+
+    def put_vectors(self, name: str, ids: list[str], vectors: np.ndarray) -> None:
+        """Store the vectors of a name of points that are there in one update of the engine."""
+        points = [
+            qdrant_edge.PointVectors(point, {name: vector})
+            for point, vector in zip(ids, vectors.tolist(), strict=True)
+        ]
+        self.call("update", qdrant_edge.UpdateOperation.update_vectors(points))
 
     def delete(self, where: qdrant_edge.Filter) -> None:
         """Remove the points that fit."""
@@ -186,12 +202,13 @@ class Shard:
         vector: np.ndarray,
         where: qdrant_edge.Filter | None,
         limit: int,
+        using: str = VECTOR,
         *,
         exact: bool,
         payload: bool | list[str],
     ) -> list[Hit]:
-        """Return the points that are most similar to a vector, by falling score."""
-        query = qdrant_edge.Query.Nearest(vector.tolist(), using=VECTOR)
+        """Return the points whose vector of a name is most similar to one, by falling score."""
+        query = qdrant_edge.Query.Nearest(vector.tolist(), using=using)
         params = _EXACTLY if exact else _in_graph(where)
         return self._best(
             query=query, filter=where, limit=limit, params=params, with_payload=payload
@@ -215,25 +232,34 @@ class Shard:
         points = self.call("query", qdrant_edge.QueryRequest(**request))
         return [Hit(str(point.id), point.score, from_payload(point.payload)) for point in points]
 
-    def finds_a_vector(self, dimension: int) -> bool:
-        """Return whether a search finds the first point, as it must unless vectors are lost."""
-        (point,), _ = self.call("scroll", qdrant_edge.ScrollRequest(limit=1))
-        where = qdrant_edge.Filter(must=[qdrant_edge.HasIdCondition({point.id})])
-        vector = np.ones(dimension, np.float32)
-        found = self.nearest(vector, where, 1, exact=True, payload=False)
-        return [hit.id for hit in found] == [str(point.id)]
+    def finds_a_vector(self, name: str, dimension: int) -> bool:
+        """Return whether a search finds the first point that has a vector of a name.
 
-    def retrieve(self, ids: list[str], payload: bool, vectors: bool) -> Iterator[Record]:
-        """Iterate over the points with these ids, in any order."""
-        names = [VECTOR] if vectors else False
+        It must, unless vectors are lost.
+        """
+        having = qdrant_edge.Filter(must=[qdrant_edge.HasVectorCondition(name)])
+        points, _ = self.call("scroll", qdrant_edge.ScrollRequest(limit=1, filter=having))
+        first = {point.id for point in points}
+        where = qdrant_edge.Filter(must=[qdrant_edge.HasIdCondition(first)])
+        vector = np.ones(dimension, np.float32)
+        found = self.nearest(vector, where, 1, name, exact=True, payload=False)
+        return len(found) == 1
+
+    def retrieve(self, ids: list[str], payload: bool, vector: str | None) -> Iterator[Record]:
+        """Iterate over the points with these ids and their vector of a name, in any order."""
+        names = [vector] if vector else False
         for start in range(0, len(ids), _POINTS_PER_PAGE):
             page = ids[start : start + _POINTS_PER_PAGE]
-            yield from map(_record, self.call("retrieve", page, payload, names))
+            for point in self.call("retrieve", page, payload, names):
+                yield _record(point, vector)
 
     def scroll(
-        self, where: qdrant_edge.Filter | None, payload: bool | list[str], vectors: bool
+        self, where: qdrant_edge.Filter | None, payload: bool | list[str], vector: str | None
     ) -> Iterator[Record]:
-        """Iterate over the points that fit, ordered by id, a page at a time."""
+        """Iterate over the points that fit and their vector of a name, ordered by id.
+
+        They come a page at a time.
+        """
         offset = None
         while True:
             request = qdrant_edge.ScrollRequest(
@@ -241,10 +267,11 @@ class Shard:
                 limit=_POINTS_PER_PAGE,
                 filter=where,
                 with_payload=payload,
-                with_vector=[VECTOR] if vectors else False,
+                with_vector=[vector] if vector else False,
             )
             points, offset = self.call("scroll", request)
-            yield from map(_record, points)
+            for point in points:
+                yield _record(point, vector)
             if offset is None:
                 return
 
@@ -283,9 +310,19 @@ def engine_version() -> str:
     return metadata.version("qdrant-edge-py")
 
 
-def _vector_parameters(dimension: int, datatype: str) -> dict:
-    distance, datatype = qdrant_edge.Distance.Cosine, _DATATYPES[datatype]
-    return {VECTOR: qdrant_edge.EdgeVectorParams(dimension, distance, datatype=datatype)}
+def _edge_config(
+    dimensions: Mapping[str, int], datatype: str, *, wal_enabled: bool
+) -> qdrant_edge.EdgeConfig:
+    """Return how a shard is made: the lengths of its vectors, and whether it keeps a log."""
+    vectors = {
+        name: qdrant_edge.EdgeVectorParams(
+            size=size, distance=_DISTANCE, datatype=_DATATYPES[datatype]
+        )
+        for name, size in dimensions.items()
+    }
+    return qdrant_edge.EdgeConfig(
+        vectors=vectors, sparse_vectors=_SPARSE_VECTORS, wal_enabled=wal_enabled
+    )
 
 
 def _in_graph(where: qdrant_edge.Filter | None) -> qdrant_edge.SearchParams:
@@ -300,13 +337,15 @@ def _in_graph(where: qdrant_edge.Filter | None) -> qdrant_edge.SearchParams:
     )
 
 
-def _vectors(vector: list[float], payload: dict) -> dict:
+def _words(payload: dict) -> dict:
     words = row_words(payload)
-    return {VECTOR: vector} | ({WORDS: qdrant_edge.SparseVector(*words)} if words else {})
+    return {WORDS: qdrant_edge.SparseVector(*words)} if words else {}
 
 
-def _record(point: Any) -> Record:
-    vector = None if point.vector is None else np.array(point.vector[VECTOR], dtype=np.float32)
+def _record(point: Any, name: str | None) -> Record:
+    vector = (point.vector or {}).get(name)
+    if vector is not None:
+        vector = np.array(vector, dtype=np.float32)
     return Record(str(point.id), from_payload(point.payload), vector)
 
 

@@ -10,7 +10,7 @@ import os
 import shutil
 import warnings
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -60,6 +60,9 @@ __all__ = ["EmbeddedStore"]
 _INDEX = "index"
 _SHARD = "shard"
 _POINTS_PER_UPDATE = 512
+_LEAST_OF_A_GRAPH = 0.1
+"""Share of points [1] in a graph that was built once; the engine's number is not exact."""
+
 _POINTS_PER_FLUSH = 4096
 _DEFAULT_PROFILE = "laptop"
 _BROKEN_OFF = {WRITING: INTERRUPTED, BUILDING: COMPLETE}
@@ -147,9 +150,8 @@ class EmbeddedStore(StoreWriter):
             self._lock(shared=True)
         check_files(self._manifest, self._folder)
         try:
-            shard = Shard.load_shared(
-                self._folder / _SHARD, self._folder, self._dimension, self._made_with.datatype
-            )
+            dimensions, datatype = self._manifest.dimensions, self._made_with.datatype
+            shard = Shard.load_shared(self._folder / _SHARD, self._folder, dimensions, datatype)
             self._hold(shard)
             self._check_contents()
         except OSError:
@@ -201,6 +203,8 @@ class EmbeddedStore(StoreWriter):
         if self._mode == "w":
             self._engine.make_room_for_words(self._folder / _SHARD)
             self._engine.create_missing_indexes()
+        if state in _BROKEN_OFF:
+            self._make_room_for_joined()
         if state == BUILDING:
             self._check_contents()
         if state in _BROKEN_OFF:
@@ -242,14 +246,18 @@ class EmbeddedStore(StoreWriter):
         return manifest
 
     def _check_contents(self) -> None:
-        """Check that all points are there, and that a vector can be found."""
+        """Check that all points and vectors are there, and that they can be found."""
         count = self.count()
         if count != self._manifest.count:
             raise self._damaged(f"it has {count} of {self._manifest.count} points")
-        if count == 0:
-            return
-        if not self._engine.finds_a_vector(self._dimension):
-            raise self._damaged("its vectors cannot be read")
+        for name, facts in self._vector_facts().items():
+            recorded = self._manifest.vectors.get(name, facts)
+            if facts["count"] != recorded["count"]:
+                raise self._damaged(
+                    f"it has {facts['count']} of {recorded['count']} vectors {name!r}"
+                )
+            if facts["count"] and not self._engine.finds_a_vector(name, facts["dimension"]):
+                raise self._damaged(f"its vectors {name!r} cannot be read")
 
     def _damaged(self, what: str) -> CollectionError:
         return CollectionError(
@@ -270,7 +278,11 @@ class EmbeddedStore(StoreWriter):
         self._finalizer()
 
     def upsert(
-        self, ids: Sequence[str], vectors: np.ndarray, payloads: Sequence[Mapping[str, Any]]
+        self,
+        ids: Sequence[str],
+        vectors: np.ndarray,
+        payloads: Sequence[Mapping[str, Any]],
+        other_vectors: Mapping[str, Sequence[np.ndarray | None]] | None = None,
     ) -> None:
         """Store points; one whose id is there already is replaced as a whole.
 
@@ -282,6 +294,9 @@ class EmbeddedStore(StoreWriter):
             Shape ``(n, dimension)``; finite, and none of length zero.
         payloads : sequence of mappings
             Columns of each point. Missing values (`None`, NaN, masked) are left out.
+        other_vectors : mapping of str to sequence, optional
+            Vectors for which `add_vector` made room, by name: one for each point, or `None` for
+            one that has none. A point that is replaced keeps none that are not given here.
 
         Raises
         ------
@@ -294,20 +309,44 @@ class EmbeddedStore(StoreWriter):
         ids, vectors, payloads = checked_points(ids, vectors, payloads, self._dimension)
         if not ids:
             return
-        check_room(
-            self._location, 2 * (vectors.nbytes + sum(len(json.dumps(row)) for row in payloads))
+        named = self._vectors_by_name(vectors, other_vectors)
+        size = sum(
+            vector.nbytes for column in named.values() for vector in column if vector is not None
         )
+        check_room(self._location, 2 * (size + sum(len(json.dumps(row)) for row in payloads)))
         if self._engine is None:
             self._create(vectors.shape[1])
         self._mark_writing()
-        for start in range(0, len(ids), _POINTS_PER_UPDATE):
-            part = slice(start, start + _POINTS_PER_UPDATE)
-            self._engine.upsert(ids[part], vectors[part], payloads[part])
-            self._unflushed += len(ids[part])
+        for part in self._updates(len(ids)):
+            columns = {name: column[part] for name, column in named.items()}
+            self._engine.upsert(ids[part], columns, payloads[part])
+
+    def _updates(self, count: int) -> Iterator[slice]:
+        """Iterate over the parts of a change, and flush where it is time to."""
+        for start in range(0, count, _POINTS_PER_UPDATE):
+            yield slice(start, start + _POINTS_PER_UPDATE)
+            self._unflushed += min(_POINTS_PER_UPDATE, count - start)
             if self._unflushed >= _POINTS_PER_FLUSH:
                 # Otherwise the log would grow with everything stored since the last flush.
                 self._engine.flush()
                 self._unflushed = 0
+
+    def _join(self, name: str, facts: dict[str, Any]) -> None:
+        check_room(self._location, 0)
+        # Recorded first: whoever opens the index after a sudden end makes room for the vector.
+        self._has_written = True
+        self._record(state=WRITING, vectors=self._manifest.vectors | {name: facts})
+        self._make_room_for_joined()
+
+    def _make_room_for_joined(self) -> None:
+        for name, facts in self._manifest.vectors.items():
+            self._engine.make_room_for(name, facts["dimension"], self._made_with.datatype)
+
+    def _put(self, name: str, ids: list[str], vectors: np.ndarray) -> None:
+        check_room(self._location, 2 * vectors.nbytes)
+        self._mark_writing()
+        for part in self._updates(len(ids)):
+            self._engine.put_vectors(name, ids[part], vectors[part])
 
     def info(self) -> dict[str, Any]:
         """Return what the store is.
@@ -318,7 +357,9 @@ class EmbeddedStore(StoreWriter):
             ``location``, ``engine``, ``engine_version`` (that wrote it), ``count``,
             ``dimension``, ``encoder`` (fingerprint), ``state`` (``"complete"``, ``"writing"``,
             ``"building"`` or ``"interrupted"``; ``"empty"`` before anything was stored),
-            ``profile`` (what `~astro_paperclip.index.Profile.as_content` gave).
+            ``profile`` (what `~astro_paperclip.index.Profile.as_content` gave), ``vectors`` (by
+            name, the main one first: ``dimension``, ``encoder``, and ``count``, the number of
+            points that have it).
         """
         manifest = self._manifest
         return {
@@ -330,6 +371,7 @@ class EmbeddedStore(StoreWriter):
             "encoder": manifest.encoder if manifest else self._encoder,
             "state": manifest.state if manifest else "empty",
             "profile": self._made_with.as_content() if manifest else {},
+            "vectors": self._vector_facts(),
         }
 
     def finish(self, progress: bool, *, force: bool = False) -> bool:
@@ -358,7 +400,8 @@ class EmbeddedStore(StoreWriter):
         """
         self._check_writable()
         count = self.count()
-        if not count or not (force or is_worth_a_graph(count) or self._engine.graph_size()):
+        has_graph = self._engine.graph_size() > _LEAST_OF_A_GRAPH * count
+        if not count or not (force or has_graph or is_worth_a_graph(count)):
             return False
         if self._has_written:
             self.flush()
@@ -380,7 +423,8 @@ class EmbeddedStore(StoreWriter):
         self._engine.flush()
         self._unflushed = 0
         files = file_sizes(self._folder, self._folder / _SHARD)
-        self._record(state=state, count=self.count(), files=files)
+        counts = {"count": self.count(), "vectors": self._joined_facts()}
+        self._record(state=state, files=files, **counts)
 
     def _settle(self) -> None:
         """Open the shard once more, so that readers find nothing left to bring in."""

@@ -49,3 +49,7 @@ class ServerDialect:
     def has_id(self, ids: Sequence[str]) -> models.HasIdCondition:
         """Return identity."""
         return models.HasIdCondition(has_id=list(ids))
+
+    def has_vector(self, name: str) -> models.HasVectorCondition:
+        """Return having a vector."""
+        return models.HasVectorCondition(has_vector=name)

@@ -3,14 +3,20 @@
 from collections.abc import Iterable
 from typing import Any
 
+from qdrant_client import models
+
 from astro_paperclip.exceptions import CollectionServerError
 from astro_paperclip.index.manifest import Manifest
 from astro_paperclip.index.profiles import Profile
 from astro_paperclip.index.schema import INDEXED_FIELDS
 from astro_paperclip.index.server.connection import Connection
-from astro_paperclip.index.server.settings import creation_settings, index_parameters
+from astro_paperclip.index.server.settings import (
+    creation_settings,
+    index_parameters,
+    joining_vector,
+)
 
-__all__ = ["METADATA_KEY", "index_fields", "make_collection", "metadata"]
+__all__ = ["METADATA_KEY", "index_fields", "join_vector", "make_collection", "metadata"]
 
 METADATA_KEY = "astro_paperclip"
 """Where in a collection's metadata the manifest is."""
@@ -62,3 +68,28 @@ def index_fields(
     for field in INDEXED_FIELDS.keys() - set(present):
         parameters = index_parameters(profile, field)
         connection.call("create_payload_index", name, field, parameters, wait=True)
+
+
+def join_vector(
+    connection: Connection, collection: str, profile: Profile, name: str, dimension: int
+) -> None:
+    """Make room for another vector of the points of a collection.
+
+    Parameters
+    ----------
+    connection : Connection
+        How the server is called.
+    collection : str
+        Name of the collection.
+    profile : Profile
+        How it was made.
+    name : str
+        Name of the vector. Where there is such a one of the same length, nothing is done.
+    dimension : int
+        Length of the vector.
+    """
+    connection.call("create_vector_name", collection, name, joining_vector(profile, dimension))
+    if profile.vectors_on_disk:
+        # This cannot be said when the vector is made.
+        place = {name: models.VectorParamsDiff(on_disk=True)}
+        connection.call("update_collection", collection, vectors_config=place)

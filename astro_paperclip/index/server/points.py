@@ -1,14 +1,14 @@
 """Points on a Qdrant server."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from qdrant_client import models
 
-from astro_paperclip.index.engine import VECTOR
+from astro_paperclip.index.engine import VECTOR, by_point
 from astro_paperclip.index.planning import OVERSAMPLING, graph_effort
 from astro_paperclip.index.schema import from_payload
 from astro_paperclip.index.server.connection import Connection
@@ -54,14 +54,15 @@ class ServerPoints:
         vector: np.ndarray,
         where: models.Filter | None,
         limit: int,
+        using: str = VECTOR,
         *,
         exact: bool,
         payload: bool | list[str],
     ) -> list[Hit]:
-        """Return the points that are most similar to a vector, by falling score."""
+        """Return the points whose vector of a name is most similar to one, by falling score."""
         return self._best(
             query=vector.tolist(),
-            using=VECTOR,
+            using=using,
             query_filter=where,
             limit=limit,
             search_params=_EXACTLY if exact else _in_graph(where),
@@ -92,21 +93,22 @@ class ServerPoints:
             Hit(str(point.id), point.score, from_payload(point.payload)) for point in answer.points
         ]
 
-    def retrieve(self, ids: Sequence[str], payload: bool, vectors: bool) -> Iterator[Record]:
-        """Iterate over the points with these ids, in any order."""
+    def retrieve(self, ids: Sequence[str], payload: bool, vector: str | None) -> Iterator[Record]:
+        """Iterate over the points with these ids and their vector of a name, in any order."""
+        names = [vector] if vector else False
         for start in range(0, len(ids), _POINTS_PER_PAGE):
             page = list(ids[start : start + _POINTS_PER_PAGE])
-            yield from map(
-                _record,
-                self._call(
-                    "retrieve", ids=page, with_payload=payload, with_vectors=_names(vectors)
-                ),
-            )
+            points = self._call("retrieve", ids=page, with_payload=payload, with_vectors=names)
+            for point in points:
+                yield _record(point, vector)
 
     def scroll(
-        self, where: models.Filter | None, payload: bool | list[str], vectors: bool
+        self, where: models.Filter | None, payload: bool | list[str], vector: str | None
     ) -> Iterator[Record]:
-        """Iterate over the points that fit, ordered by id, a page at a time."""
+        """Iterate over the points that fit and their vector of a name, ordered by id.
+
+        They come a page at a time.
+        """
         offset = None
         while True:
             points, offset = self._call(
@@ -115,9 +117,10 @@ class ServerPoints:
                 offset=offset,
                 limit=_POINTS_PER_PAGE,
                 with_payload=payload,
-                with_vectors=_names(vectors),
+                with_vectors=[vector] if vector else False,
             )
-            yield from map(_record, points)
+            for point in points:
+                yield _record(point, vector)
             if offset is None:
                 return
 
@@ -143,18 +146,35 @@ class ServerPoints:
         answer = self._call("facet", key=field, limit=limit, exact=True)
         return {hit.value: hit.count for hit in answer.hits}
 
-    def upsert(self, ids: Sequence[str], vectors: np.ndarray, payloads: Sequence[dict]) -> None:
+    def upsert(
+        self,
+        ids: Sequence[str],
+        vectors: Mapping[str, Sequence[np.ndarray | None]],
+        payloads: Sequence[dict],
+    ) -> None:
         """Store points; each batch is acknowledged by the server before this returns."""
         points = [
-            models.PointStruct(id=point, vector=_vectors(vector, payload), payload=payload)
-            for point, vector, payload in zip(ids, vectors.tolist(), payloads, strict=True)
+            models.PointStruct(id=point, vector=named | _words(payload), payload=payload)
+            for point, named, payload in zip(ids, by_point(vectors), payloads, strict=True)
         ]
+        self._send("upsert", points)
+
+    def put_vectors(self, name: str, ids: Sequence[str], vectors: np.ndarray) -> None:
+        """Store the vectors of a name of points that are there, as `upsert` stores points."""
+        points = [
+            models.PointVectors(id=point, vector={name: vector})
+            for point, vector in zip(ids, vectors.tolist(), strict=True)
+        ]
+        self._send("update_vectors", points)
+
+    def _send(self, method: str, points: list) -> None:
+        """Call a method with all points, in batches, some at the same time."""
         batches = [
             points[start : start + _POINTS_PER_UPSERT]
             for start in range(0, len(points), _POINTS_PER_UPSERT)
         ]
         with ThreadPoolExecutor(_STREAMS) as pool:
-            for _ in pool.map(lambda batch: self._call("upsert", points=batch, wait=True), batches):
+            for _ in pool.map(lambda batch: self._call(method, points=batch, wait=True), batches):
                 continue
 
     def delete(self, where: models.Filter) -> None:
@@ -176,21 +196,17 @@ def _in_graph(where: models.Filter | None) -> models.SearchParams:
     )
 
 
-def _vectors(vector: list[float], payload: dict) -> dict[str, Any]:
+def _words(payload: dict) -> dict[str, Any]:
     words = row_words(payload)
-    return {VECTOR: vector} | ({WORDS: _sparse(words)} if words else {})
+    return {WORDS: _sparse(words)} if words else {}
 
 
 def _sparse(words: WordWeights) -> models.SparseVector:
     return models.SparseVector(indices=words.indices, values=words.values)
 
 
-def _names(vectors: bool) -> list[str] | bool:
-    return [VECTOR] if vectors else False
-
-
-def _record(point: models.Record) -> Record:
-    vector = None
-    if point.vector is not None:
-        vector = np.array(point.vector[VECTOR], dtype=np.float32)
+def _record(point: models.Record, name: str | None) -> Record:
+    vector = (point.vector or {}).get(name)
+    if vector is not None:
+        vector = np.array(vector, dtype=np.float32)
     return Record(str(point.id), from_payload(point.payload), vector)

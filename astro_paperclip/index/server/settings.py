@@ -10,7 +10,7 @@ from astro_paperclip.index.profiles import Profile
 from astro_paperclip.index.schema import INDEXED_FIELDS
 from astro_paperclip.index.words import WORDS
 
-__all__ = ["creation_settings", "final_settings", "index_parameters"]
+__all__ = ["creation_settings", "final_settings", "index_parameters", "joining_vector"]
 
 _INDEXES = {
     "keyword": (models.KeywordIndexParams, models.KeywordIndexType.KEYWORD),
@@ -90,6 +90,26 @@ def final_settings(profile: Profile, config: models.CollectionConfig) -> dict[st
     if (params.write_consistency_factor or 1) != copies:
         settings["collection_params"] = models.CollectionParamsDiff(write_consistency_factor=copies)
     return settings
+
+
+def joining_vector(profile: Profile, dimension: int) -> models.DenseVectorNameConfig:
+    """Return what a vector is that joins those of a collection.
+
+    Parameters
+    ----------
+    profile : Profile
+        What the collection was made with. Its quantization and its graph are the collection's,
+        and thereby this vector's, too.
+    dimension : int
+        Length of the vector.
+    """
+    return models.DenseVectorNameConfig(
+        dense=models.DenseVectorConfig(
+            size=dimension,
+            distance=models.Distance.COSINE,
+            datatype=models.VectorStorageDatatype(profile.datatype),
+        )
+    )
 
 
 def index_parameters(profile: Profile, field: str) -> Any:

@@ -24,6 +24,7 @@ from astro_paperclip.index.server.finishing import end_bulk_load
 from astro_paperclip.index.server.making import (
     METADATA_KEY,
     index_fields,
+    join_vector,
     make_collection,
     metadata,
 )
@@ -32,13 +33,16 @@ from astro_paperclip.index.server.settings import final_settings
 from astro_paperclip.index.validation import checked_points
 from astro_paperclip.index.writing import StoreWriter
 
-__all__ = ["ENGINE", "OLDEST_SERVER", "ServerStore"]
+__all__ = ["ENGINE", "OLDEST_SERVER", "OLDEST_TO_JOIN", "ServerStore"]
 
 ENGINE = "qdrant"
 """Name of the engine in manifests."""
 
 OLDEST_SERVER = (1, 16)
 """The first version whose collections have metadata, in which the manifest is kept."""
+
+OLDEST_TO_JOIN = (1, 18)
+"""The first version whose collections other vectors can join."""
 
 _DEFAULT_PROFILE = "laptop"
 
@@ -191,7 +195,11 @@ class ServerStore(StoreWriter):
             raise self._present()  # another writer was first
 
     def upsert(
-        self, ids: Sequence[str], vectors: np.ndarray, payloads: Sequence[Mapping[str, Any]]
+        self,
+        ids: Sequence[str],
+        vectors: np.ndarray,
+        payloads: Sequence[Mapping[str, Any]],
+        other_vectors: Mapping[str, Sequence[np.ndarray | None]] | None = None,
     ) -> None:
         """Store points; one whose id is there already is replaced as a whole.
 
@@ -203,6 +211,9 @@ class ServerStore(StoreWriter):
             Shape ``(n, dimension)``; finite, and none of length zero.
         payloads : sequence of mappings
             Columns of each point. Missing values (`None`, NaN, masked) are left out.
+        other_vectors : mapping of str to sequence, optional
+            Vectors for which `add_vector` made room, by name: one for each point, or `None` for
+            one that has none. A point that is replaced keeps none that are not given here.
 
         Raises
         ------
@@ -215,11 +226,39 @@ class ServerStore(StoreWriter):
         ids, vectors, payloads = checked_points(ids, vectors, payloads, self._dimension)
         if not ids:
             return
+        named = self._vectors_by_name(vectors, other_vectors)
         if self._engine is None:
             self._dimension = vectors.shape[1]
             self._create()
         self._mark_writing()
-        self._engine.upsert(ids, vectors, payloads)
+        self._engine.upsert(ids, named, payloads)
+
+    def _joined(self) -> dict[str, dict[str, Any]]:
+        # Another writer may have let a vector join since this one looked.
+        found = self._connection.call("get_collection", self._location.collection)
+        content = (found.config.metadata or {}).get(METADATA_KEY, {})
+        return content.get("vectors", {})
+
+    def _join(self, name: str, facts: dict[str, Any]) -> None:
+        if _version_numbers(self._server_version) < OLDEST_TO_JOIN:
+            oldest = ".".join(map(str, OLDEST_TO_JOIN))
+            raise CollectionServerError(
+                f"The Qdrant server {self._location.url} is version {self._server_version}: it "
+                f"takes {oldest} or newer for a vector to join a collection. Update the server; "
+                "its collections stay as they are."
+            )
+        join_vector(
+            self._connection,
+            self._location.collection,
+            self._made_with,
+            name,
+            facts["dimension"],
+        )
+        self._record(vectors={name: facts})
+
+    def _put(self, name: str, ids: list[str], vectors: np.ndarray) -> None:
+        self._mark_writing()
+        self._engine.put_vectors(name, ids, vectors)
 
     def info(self) -> dict[str, Any]:
         """Return what the store is.
@@ -231,7 +270,9 @@ class ServerStore(StoreWriter):
             ``dimension``, ``encoder`` (fingerprint), ``state`` (``"complete"``, ``"writing"``
             or ``"interrupted"``; ``"empty"`` before anything was stored), ``collection`` (what
             `describe` recorded), ``profile`` (what `~astro_paperclip.index.Profile.as_content`
-            gave), ``is_loading`` (whether `finish` has to end a bulk load).
+            gave), ``is_loading`` (whether `finish` has to end a bulk load), ``vectors`` (by name,
+            the main one first: ``dimension``, ``encoder``, and ``count``, the number of points
+            that have it).
         """
         return {
             "location": str(self._location),
@@ -244,6 +285,7 @@ class ServerStore(StoreWriter):
             "collection": self._manifest.collection if self._manifest else {},
             "profile": self._made_with.as_content() if self._manifest else {},
             "is_loading": self._manifest is not None and self._is_loading(),
+            "vectors": self._vector_facts(),
         }
 
     def describe(self, collection: Mapping[str, Any]) -> None:
@@ -288,10 +330,11 @@ class ServerStore(StoreWriter):
 
     def _finish(self, state: str) -> None:
         # What was acknowledged is durable already.
-        self._record(state=state, count=self.count())
+        self._record(state=state, count=self.count(), vectors=self._joined_facts())
 
     def _record(self, **changes: Any) -> None:
-        self._manifest = replace(self._manifest, **changes)
+        vectors = self._joined() | changes.pop("vectors", {})
+        self._manifest = replace(self._manifest, vectors=vectors, **changes)
         self._connection.call(
             "update_collection",
             self._location.collection,
@@ -307,11 +350,14 @@ class ServerStore(StoreWriter):
 def _checked_version(connection: Connection, address: ServerAddress) -> str:
     """Return the server's version, or raise if it cannot keep a manifest."""
     version = connection.server_version
-    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    if numbers < OLDEST_SERVER:
+    if _version_numbers(version) < OLDEST_SERVER:
         oldest = ".".join(map(str, OLDEST_SERVER))
         raise CollectionServerError(
             f"The Qdrant server {address.url} is version {version}: it takes {oldest} or newer to "
             "keep a record of what a collection holds."
         )
     return version
+
+
+def _version_numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())

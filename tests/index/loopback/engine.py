@@ -16,10 +16,10 @@ from .conversion import (
     points_from,
     vector_from,
 )
-from .errors import ServerError, engine_errors, not_found
+from .errors import ServerError, engine_errors, not_found, not_served
 from .filters import filter_from
 from .queries import order_from, query_request
-from .settings import Settings
+from .settings import Settings, dense_vector
 
 __all__ = ["Collection", "Engine"]
 
@@ -149,6 +149,23 @@ class Collection:
         with engine_errors():
             self._shard.update(edge.UpdateOperation.delete_field_index(field))
         self._indexes.pop(field, None)
+
+    def create_vector(self, name: str, data: dict) -> None:
+        """Make room for another dense vector; a sparse one is not served."""
+        if "dense" not in data:
+            raise not_served("sparse vectors that are added later")
+        with engine_errors():
+            vector = dense_vector(data["dense"])
+            self._shard.update(
+                edge.UpdateOperation.create_dense_vector(
+                    name,
+                    vector.size,
+                    vector.distance,
+                    multivector_config=vector.multivector_config,
+                    datatype=vector.datatype,
+                )
+            )
+        self.settings.add_vector(name, data["dense"])
 
     def upsert(self, data: dict) -> None:
         """Store points."""

@@ -129,6 +129,10 @@ def _delete_index(collection: Collection, values: dict, body: None) -> None:
     collection.delete_index(values["field_name"])
 
 
+def _create_vector(collection: Collection, values: dict, body: dict) -> None:
+    collection.create_vector(values["vector_name"], body)
+
+
 def _change(name: str) -> Callable:
     return lambda collection, values, body: _CHANGES[name](collection, body)
 
@@ -183,6 +187,7 @@ _READS: dict[tuple[str, str], Callable] = {
 _WRITES: dict[tuple[str, str], Callable] = {
     ("PUT", f"{_NAMED}/index"): _create_index,
     ("DELETE", f"{_NAMED}/index/{{field_name}}"): _delete_index,
+    ("PUT", f"{_NAMED}/vectors/{{vector_name}}"): _create_vector,
     ("PUT", _POINTS): _change("upsert"),
     ("POST", f"{_POINTS}/delete"): _change("delete"),
     ("POST", f"{_POINTS}/payload"): _change("set_payload"),

@@ -10,7 +10,7 @@ import qdrant_edge as edge
 
 from .errors import ServerError
 
-__all__ = ["Settings"]
+__all__ = ["Settings", "dense_vector"]
 
 _HNSW = {"m": 16, "ef_construct": 100, "full_scan_threshold": 10000} | {
     "max_indexing_threads": 0,
@@ -71,6 +71,10 @@ class Settings:
         """The dense vectors by name; a vector without a name has the name ``""``."""
         vectors = self._config["params"].get("vectors") or {}
         return {"": vectors} if "size" in vectors and "distance" in vectors else vectors
+
+    def add_vector(self, name: str, data: dict) -> None:
+        """Remember a vector that was added later."""
+        self._config["params"].setdefault("vectors", {})[name] = deepcopy(data)
 
     def update(self, data: dict) -> bool:
         """Change settings.
@@ -155,7 +159,7 @@ class Settings:
         }
         sparse = self._config["params"].get("sparse_vectors") or {}
         return edge.EdgeConfig(
-            vectors={name: _dense(vector) for name, vector in self.vectors.items()},
+            vectors={name: dense_vector(vector) for name, vector in self.vectors.items()},
             sparse_vectors={name: _sparse(vector) for name, vector in sparse.items()},
             wal_enabled=False,
             **(graph if with_graph else {}),
@@ -171,7 +175,8 @@ def _unless_disabled(quantization: Any) -> Any:
     return None if quantization == "Disabled" else quantization
 
 
-def _dense(vector: dict) -> edge.EdgeVectorParams:
+def dense_vector(vector: dict) -> edge.EdgeVectorParams:
+    """Return a vector as the engine is told of it."""
     multiple = vector.get("multivector_config")
     return edge.EdgeVectorParams(
         size=vector["size"],

@@ -165,3 +165,24 @@ def test_what_is_not_served(client):
     with pytest.raises(UnexpectedResponse, match="does not serve") as caught:
         client.get_aliases()
     assert caught.value.status_code == 501
+
+
+def test_a_vector_that_is_added_later(loopback):
+    client = loopback.client()
+    make_collection(client)
+    client.upsert(NAME, points(range(4)))
+    size = models.DenseVectorConfig(size=3, distance=models.Distance.COSINE)
+    for _ in range(2):
+        client.create_vector_name(NAME, "later", models.DenseVectorNameConfig(dense=size))
+    assert client.get_collection(NAME).config.params.vectors["later"].size == 3
+    client.update_vectors(NAME, [models.PointVectors(id=2, vector={"later": [0, 3, 4]})])
+    (point,) = client.query_points(NAME, query=[0, 0, 1], using="later", with_vectors=True).points
+    assert (point.id, point.score) == (2, pytest.approx(0.8))
+    assert set(point.vector) == {"image", "text", "later"}
+    size.size = 4
+    with pytest.raises(UnexpectedResponse, match="already exists with different parameters"):
+        client.create_vector_name(NAME, "later", models.DenseVectorNameConfig(dense=size))
+    with pytest.raises(UnexpectedResponse, match="sparse vectors that are added later"):
+        client.create_vector_name(
+            NAME, "words", models.SparseVectorNameConfig(sparse=models.SparseVectorConfig())
+        )
