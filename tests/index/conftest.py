@@ -20,6 +20,10 @@ from .loopback.memory import folder_in_memory
 
 DIMENSION = 16
 
+#: Points of indexes that other vectors join, and the length of those vectors.
+N_JOINED = 60
+LENGTH = 5
+
 REAL_SERVER = "ASTRO_PAPERCLIP_QDRANT_URL"
 """Environment variable with the address of a Qdrant server, for tests with a real one."""
 
@@ -81,6 +85,44 @@ def assert_holds(store, points):
         )
     hits = store.search(points.vectors[0], limit=len(points.ids) + 5)
     assert [hit.id for hit in hits] == points.ranking(points.vectors[0])[0]
+
+
+@dataclass
+class Joined:
+    """The vectors of another encoder, which every fourth point lacks."""
+
+    points: Points
+    all_vectors: np.ndarray
+
+    @property
+    def column(self):
+        """One vector for each point of the index, or None."""
+        return [vector if row % 4 else None for row, vector in enumerate(self.all_vectors)]
+
+
+def fill(place, titled, **options):
+    with open_store(place, mode="w", encoder="abc", **options) as store:
+        store.upsert(titled.ids, titled.vectors, titled.payloads)
+    return place
+
+
+def join(place, clip, encoder="def"):
+    with open_store(place, mode="w") as store:
+        store.add_vector("clip", LENGTH, encoder)
+        store.put_vectors("clip", clip.points.ids, clip.points.vectors)
+    return place
+
+
+def assert_has(store, clip, name="clip"):
+    """Assert that the points have these other vectors, alone, and are found by them."""
+    records = {record.id: record.vector for record in store.scroll(with_vectors=name)}
+    known = dict(zip(clip.points.ids, clip.points.vectors, strict=True))
+    assert {id_ for id_, vector in records.items() if vector is not None} == known.keys()
+    for id_, vector in known.items():
+        unit = vector / np.linalg.norm(vector)
+        np.testing.assert_allclose(records[id_], unit, atol=1e-6, rtol=0)
+    hits = store.search(clip.points.vectors[3], limit=2 * N_JOINED, using=name)
+    assert [hit.id for hit in hits] == clip.points.ranking(clip.points.vectors[3])[0]
 
 
 @pytest.fixture
@@ -232,3 +274,37 @@ def loopback(openapi_document):
         yield server
     assert server.violations == []
     assert server.own_faults == []
+
+
+@pytest.fixture(scope="session")
+def titled():
+    """Points with titles, so that they have words as well."""
+    points = make_points(N_JOINED)
+    for row, payload in enumerate(points.payloads):
+        payload["title"] = f"galaxy {'dust ' * (row % 5)}"
+    return points
+
+
+@pytest.fixture(scope="session")
+def clip(titled):
+    """Points with the vectors of another encoder."""
+    vectors = np.random.default_rng(8).normal(size=(N_JOINED, LENGTH)).astype(np.float32)
+    rows = [row for row in range(N_JOINED) if row % 4]
+    chosen = Points(
+        [titled.ids[row] for row in rows],
+        vectors[rows],
+        [titled.payloads[row] for row in rows],
+    )
+    return Joined(chosen, vectors)
+
+
+@pytest.fixture
+def filled(place, titled):
+    """An index with main vectors only."""
+    return fill(place, titled)
+
+
+@pytest.fixture
+def joined(filled, clip):
+    """An index that other vectors have joined."""
+    return join(filled, clip)

@@ -16,6 +16,7 @@ from astro_paperclip.exceptions import (
     DiskSpaceError,
 )
 from astro_paperclip.index import open_store, point_id
+from astro_paperclip.index.embedded import opening as opening_module
 from astro_paperclip.index.embedded import shard as shard_module
 from astro_paperclip.index.embedded import store as store_module
 
@@ -89,7 +90,7 @@ class TestOpening:
         def fail(*args):
             raise CollectionError("the engine failed")
 
-        monkeypatch.setattr(store_module, "write_manifest", fail)
+        monkeypatch.setattr(opening_module, "write_manifest", fail)
         with pytest.raises(CollectionError, match="the engine failed"):
             open_store(tmp_path, mode="w", dimension=3)
         assert [path.name for path in tmp_path.iterdir()] == [".index.lock"]

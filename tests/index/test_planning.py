@@ -113,9 +113,9 @@ def searches(graph, monkeypatch):
     made = []
     nearest = graph._engine.nearest
 
-    def noted(vector, where, limit, *, exact, payload):
-        made.append((exact, limit, payload))
-        return nearest(vector, where, limit, exact=exact, payload=payload)
+    def noted(*args, exact, payload, **options):
+        made.append((exact, args[2], payload))
+        return nearest(*args, exact=exact, payload=payload, **options)
 
     monkeypatch.setattr(graph._engine, "nearest", noted)
     return made

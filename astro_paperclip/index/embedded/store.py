@@ -7,11 +7,9 @@ misses a neighbour as a filtered graph search can.
 
 import json
 import os
-import shutil
-import warnings
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,57 +17,38 @@ from typing import Any
 import numpy as np
 
 from astro_paperclip.exceptions import (
-    CollectionError,
-    CollectionInterruptedWarning,
     InvalidQueryError,
 )
-from astro_paperclip.files import written_whole_folder
 from astro_paperclip.index.embedded.files import (
-    ENGINE,
-    check_files,
     file_sizes,
-    has_manifest,
-    is_settled,
-    read_manifest,
     write_manifest,
 )
 from astro_paperclip.index.embedded.graph import (
     build_graph,
     is_worth_a_graph,
-    remove_remains,
     size_on_disk,
 )
-from astro_paperclip.index.embedded.shard import Shard, engine_version
-from astro_paperclip.index.engine import VECTOR
-from astro_paperclip.index.locking import IndexLock
+from astro_paperclip.index.embedded.opening import INDEX, OpenedFolder
+from astro_paperclip.index.embedded.shard import Shard
 from astro_paperclip.index.manifest import (
     BUILDING,
     COMPLETE,
-    INTERRUPTED,
     WRITING,
-    Manifest,
-    how_to_index,
 )
 from astro_paperclip.index.profiles import Profile
 from astro_paperclip.index.schema import SCHEMA_VERSION
 from astro_paperclip.index.validation import check_room, checked_points
-from astro_paperclip.index.writing import StoreWriter
 
 __all__ = ["EmbeddedStore"]
 
-_INDEX = "index"
-_SHARD = "shard"
 _POINTS_PER_UPDATE = 512
 _LEAST_OF_A_GRAPH = 0.1
 """Share of points [1] in a graph that was built once; the engine's number is not exact."""
 
 _POINTS_PER_FLUSH = 4096
-_DEFAULT_PROFILE = "laptop"
-_BROKEN_OFF = {WRITING: INTERRUPTED, BUILDING: COMPLETE}
-"""States of an index that a dead process left, and those it has when it is in order again."""
 
 
-class EmbeddedStore(StoreWriter):
+class EmbeddedStore(OpenedFolder):
     """A `~astro_paperclip.index.Store` in the ``index`` folder of a collection.
 
     Parameters
@@ -116,7 +95,7 @@ class EmbeddedStore(StoreWriter):
         if mode not in ("r", "w"):
             raise InvalidQueryError(f"mode is 'r' or 'w', not {mode!r}.")
         self._location = Path(location)
-        self._folder = self._location / _INDEX
+        self._folder = self._location / INDEX
         self._mode = mode
         self._dimension = dimension
         self._encoder = encoder
@@ -134,148 +113,6 @@ class EmbeddedStore(StoreWriter):
         except BaseException:
             self._release()
             raise
-
-    def _open_to_read(self) -> None:
-        if not has_manifest(self._folder):
-            raise CollectionError(
-                f"There is no index in {self._folder}. Make one with: "
-                f"{how_to_index(self._location)}"
-            )
-        self._lock(shared=True)
-        while self._read_manifest().state in _BROKEN_OFF or not is_settled(self._folder / _SHARD):
-            self._held.close()
-            self._lock(shared=False)
-            self._load()
-            self._held.close()
-            self._lock(shared=True)
-        check_files(self._manifest, self._folder)
-        try:
-            dimensions, datatype = self._manifest.dimensions, self._made_with.datatype
-            shard = Shard.load_shared(self._folder / _SHARD, self._folder, dimensions, datatype)
-            self._hold(shard)
-            self._check_contents()
-        except OSError:
-            # Where this user may not make links, there is one reader at a time.
-            self._held.close()
-            self._lock(shared=False)
-            self._load()
-        if self._manifest.state == INTERRUPTED:
-            warnings.warn(
-                f"The last indexing of {self._location} did not finish: the "
-                f"{self._manifest.count} points stored so far are searched. Index again to add "
-                f"the rest: {how_to_index(self._location)}",
-                CollectionInterruptedWarning,
-                stacklevel=4,
-            )
-
-    def _open_to_write(self) -> None:
-        try:
-            self._location.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise CollectionError(f"{self._location} cannot be made: {error}.") from error
-        self._lock(shared=False)
-        for remains in self._location.glob(f".{_INDEX}-*"):
-            shutil.rmtree(remains, ignore_errors=True)
-        if has_manifest(self._folder):
-            if self._profile is not None:
-                raise CollectionError(
-                    f"There is an index in {self._folder} already, and most settings cannot be "
-                    "changed later: choose another directory, or remove it first."
-                )
-            self._load()
-        elif self._folder.exists() and any(self._folder.iterdir()):
-            raise CollectionError(
-                f"{self._folder} is damaged: it has no manifest. Remove it and index again: "
-                f"{how_to_index(self._location)}"
-            )
-        elif self._dimension is not None:
-            self._create(self._dimension)
-
-    def _load(self) -> None:
-        """Open the shard as its only user, after bringing in what a dead writer left."""
-        state = self._read_manifest().state
-        if state in _BROKEN_OFF:
-            check_room(self._location, 0, "Opening the index", "open it again")
-        else:
-            check_files(self._manifest, self._folder)
-        self._hold(Shard.load(self._folder / _SHARD, self._folder))
-        remove_remains(self._folder / _SHARD)
-        if self._mode == "w":
-            self._engine.make_room_for_words(self._folder / _SHARD)
-            self._engine.create_missing_indexes()
-        if state in _BROKEN_OFF:
-            self._make_room_for_joined()
-        if state == BUILDING:
-            self._check_contents()
-        if state in _BROKEN_OFF:
-            self._finish(_BROKEN_OFF[state])
-        self._check_contents()
-
-    def _create(self, dimension: int) -> None:
-        """Make the index: whole, or not at all."""
-        check_room(self._location, 0)
-        self._dimension = dimension
-        self._manifest = Manifest(
-            dimension=dimension,
-            encoder=self._encoder,
-            vector=VECTOR,
-            engine=ENGINE,
-            engine_version=engine_version(),
-            profile=(self._profile or Profile.named(_DEFAULT_PROFILE)).as_content(),
-        )
-        datatype = self._made_with.datatype
-        with written_whole_folder(self._folder) as temporary:
-            path = temporary / _SHARD
-            with closing(Shard.create(path, self._folder, dimension, datatype)) as shard:
-                shard.flush()
-            sizes = file_sizes(temporary, path)
-            self._manifest = replace(self._manifest, files=sizes)
-            write_manifest(self._manifest, temporary)
-        self._hold(Shard.load(self._folder / _SHARD, self._folder))
-
-    @property
-    def _made_with(self) -> Profile:
-        recorded = self._manifest.profile
-        return Profile.from_content(recorded) if recorded else Profile.named(_DEFAULT_PROFILE)
-
-    def _read_manifest(self) -> Manifest:
-        manifest = read_manifest(self._folder, self._oldest)
-        manifest.check_vectors_of(self._encoder, self._dimension, self._folder)
-        self._manifest = manifest
-        self._dimension = manifest.dimension
-        return manifest
-
-    def _check_contents(self) -> None:
-        """Check that all points and vectors are there, and that they can be found."""
-        count = self.count()
-        if count != self._manifest.count:
-            raise self._damaged(f"it has {count} of {self._manifest.count} points")
-        for name, facts in self._vector_facts().items():
-            recorded = self._manifest.vectors.get(name, facts)
-            if facts["count"] != recorded["count"]:
-                raise self._damaged(
-                    f"it has {facts['count']} of {recorded['count']} vectors {name!r}"
-                )
-            if facts["count"] and not self._engine.finds_a_vector(name, facts["dimension"]):
-                raise self._damaged(f"its vectors {name!r} cannot be read")
-
-    def _damaged(self, what: str) -> CollectionError:
-        return CollectionError(
-            f"The index in {self._folder} is damaged: {what}. Remove it and index again: "
-            f"{how_to_index(self._location)}"
-        )
-
-    def _lock(self, *, shared: bool) -> None:
-        self._held.callback(IndexLock(self._location, shared=shared).release)
-
-    def _hold(self, shard: Shard) -> None:
-        self._held.callback(shard.close)
-        self._engine = shard
-
-    def _release(self) -> None:
-        self._is_open = False
-        self._engine = None
-        self._finalizer()
 
     def upsert(
         self,
@@ -337,10 +174,6 @@ class EmbeddedStore(StoreWriter):
         self._has_written = True
         self._record(state=WRITING, vectors=self._manifest.vectors | {name: facts})
         self._make_room_for_joined()
-
-    def _make_room_for_joined(self) -> None:
-        for name, facts in self._manifest.vectors.items():
-            self._engine.make_room_for(name, facts["dimension"], self._made_with.datatype)
 
     def _put(self, name: str, ids: list[str], vectors: np.ndarray) -> None:
         check_room(self._location, 2 * vectors.nbytes)
@@ -405,7 +238,7 @@ class EmbeddedStore(StoreWriter):
             return False
         if self._has_written:
             self.flush()
-        shard = self._folder / _SHARD
+        shard = self._shard_folder
         check_room(self._location, 2 * size_on_disk(shard), "Building the graph", "build it again")
         self._record(state=BUILDING if self._manifest.state == COMPLETE else WRITING)
         self._engine.close()
@@ -422,11 +255,11 @@ class EmbeddedStore(StoreWriter):
     def _finish(self, state: str) -> None:
         self._engine.flush()
         self._unflushed = 0
-        files = file_sizes(self._folder, self._folder / _SHARD)
+        files = file_sizes(self._folder, self._shard_folder)
         counts = {"count": self.count(), "vectors": self._joined_facts()}
         self._record(state=state, files=files, **counts)
 
     def _settle(self) -> None:
         """Open the shard once more, so that readers find nothing left to bring in."""
         self._engine.close()
-        Shard.load(self._folder / _SHARD, self._folder).close()
+        Shard.load(self._shard_folder, self._folder).close()
