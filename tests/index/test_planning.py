@@ -215,8 +215,8 @@ def blind(graph, low_limit, monkeypatch):
     """A store whose graph misses every third neighbour: others when it is asked for more."""
     nearest = graph._engine.nearest
 
-    def found(vector, where, limit, *, exact, payload):
-        hits = nearest(vector, where, 2 * limit, exact=True, payload=payload)
+    def found(vector, where, limit, *, exact, payload, **options):
+        hits = nearest(vector, where, 2 * limit, exact=True, payload=payload, **options)
         if exact:
             return hits[:limit]
         return [hit for place, hit in enumerate(hits) if (place + limit) % 3][:limit]
@@ -262,9 +262,7 @@ class TestPages:
         monkeypatch.setattr(
             graph._engine,
             "nearest",
-            lambda *args, exact, payload: nearest(*args, exact=exact, payload=payload)[
-                : None if exact else 5
-            ],
+            lambda *args, **options: nearest(*args, **options)[: None if exact else 5],
         )
         vector = many.vectors[4]
         assert ids_of(graph.search(vector)) == many.ranking(vector)[0][:10]
