@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 from astropy.io import registry
-from astropy.table import Table
+from astropy.table import Column, MaskedColumn, Table
 from astropy.utils.exceptions import AstropyUserWarning
 
+from astro_paperclip.columns import COLUMNS
 from astro_paperclip.files import written_whole
+from astro_paperclip.results.cells import text_column
 from astro_paperclip.results.provenance import KEYWORD, read_searches, written_searches
 
 __all__ = ["register_formats"]
@@ -66,15 +68,10 @@ def _read_votable(result_class: type[Table], source: Any, **kwargs: Any) -> Tabl
         parsing = {name: kwargs.pop(name) for name in ("verify",) if name in kwargs}
         source = parse(source, **parsing)
     table = Table.read(source, format="votable", **({"use_names_over_ids": True} | kwargs))
-    for name in table.colnames:
-        # VOTables hold texts of any length; results hold them in columns that can be sorted.
-        if table[name].dtype.kind == "O":
-            table[name] = _texts(table[name])
-    result = result_class(table)
+    result = result_class(_tidied(table))
     if isinstance(source, VOTableFile):
         infos = [info for resource in source.resources for info in resource.infos]
-        values = [info.value for info in infos if info.name == KEYWORD]
-        _remember(result, values)
+        _remember(result, [info.value for info in infos if info.name == KEYWORD])
     return result
 
 
@@ -83,6 +80,7 @@ def _write_fits(result: Any, output: Any, *, overwrite: bool = False, **kwargs: 
     table.meta.pop("__attributes__", None)
     table.meta.pop("searches", None)
     _make_ascii(table)
+    _mark_missing(table)
     if result.searches:
         table.meta[KEYWORD] = written_searches(result.searches)
     if not isinstance(output, str | os.PathLike):
@@ -97,7 +95,7 @@ def _read_fits(result_class: type[Table], source: Any, **kwargs: Any) -> Table:
     table = Table.read(source, format="fits", **kwargs)
     table.convert_bytestring_to_unicode()
     written = table.meta.pop(KEYWORD, None)
-    result = result_class(table)
+    result = result_class(_tidied(table))
     _remember(result, [written] if written is not None else [])
     return result
 
@@ -113,18 +111,41 @@ def _check_free(output: str | os.PathLike, overwrite: bool) -> None:
         raise OSError(f"File {str(output)!r} exists: give overwrite=True to replace it.")
 
 
-def _texts(column: Any) -> Any:
-    """Return a column of objects as a column of texts, where that is what they are."""
-    missing = np.ma.getmaskarray(column)
-    cells = ["" if cell is None else cell for cell in column.tolist()]
-    if not all(isinstance(cell, str) for cell in cells):
-        return column
-    texts = type(column)(np.array(cells, dtype=str if any(cells) else "U1"), name=column.name)
-    if missing.any():
-        texts.mask = missing
-    texts.description = column.description
-    texts.meta.update(column.meta)
-    return texts
+def _tidied(table: Table) -> Table:
+    """Return a table that was read with columns of the kind that results have."""
+    tidied = Table(meta=table.meta)
+    for name in table.colnames:
+        column = table[name]
+        # VOTables have their lines wrapped, and astropy notes how a text was written.
+        description = " ".join((column.description or "").split()) or None
+        meta = {key: value for key, value in column.meta.items() if not key.startswith("_")}
+        values, missing = np.ma.getdata(column), np.ma.getmaskarray(column)
+        if values.dtype.kind == "O" and all(isinstance(cell, str | None) for cell in values):
+            values = text_column([cell or "" for cell in values])
+        if values.dtype.kind == "U":
+            # Neither format knows whether a text is empty or missing.
+            missing = missing | (values == "")
+        elif name in COLUMNS and COLUMNS[name].dtype == "bool" and values.dtype.kind == "i":
+            values = values.astype(bool)
+        values = values.astype(values.dtype.newbyteorder("="))
+        facts = {"name": name, "unit": column.unit, "description": description, "meta": meta}
+        if missing.any():
+            tidied[name] = MaskedColumn(values, mask=missing, **facts)
+        else:
+            tidied[name] = Column(values, **facts)
+    return tidied
+
+
+def _mark_missing(table: Table) -> None:
+    """Let a whole number that cannot occur stand for what is missing, as FITS has it."""
+    for name in table.colnames:
+        if not np.ma.getmaskarray(table[name]).any():
+            continue
+        if table[name].dtype.kind == "b":
+            # A logical column of FITS has no third value, so that numbers take its place.
+            table[name] = table[name].astype(np.int16)
+        if table[name].dtype.kind == "i":
+            table[name].fill_value = np.iinfo(table[name].dtype).min
 
 
 def _make_ascii(table: Table) -> None:

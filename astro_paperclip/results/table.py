@@ -21,9 +21,10 @@ from astro_paperclip.results.summary import DISPLAY_COLUMNS, summarized
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
     from astropy.io.votable.tree import VOTableFile
-    from mocpy import MOC
-    from pyvo.dal.sia2 import SIA2Results
     from regions import Regions
+
+    from astro_paperclip.sky.export import MOC
+    from astro_paperclip.vo.dal import SIA2Results
 
 __all__ = ["PaperclipResult"]
 

@@ -35,7 +35,6 @@ def sia2_results(obscore: "Table", searches: "Iterable[dict]" = ()) -> "SIA2Resu
     votable = make_votable(
         obscore,
         searches=searches,
-        infos={"SERVICE_PROTOCOL": "2.0"},
         description="Observations in ObsCore 1.1, ranked",
     )
     # The name by which programs list a table that is sent to them.
