@@ -93,7 +93,6 @@ def _write_fits(result: Any, output: Any, *, overwrite: bool = False, **kwargs: 
 
 def _read_fits(result_class: type[Table], source: Any, **kwargs: Any) -> Table:
     table = Table.read(source, format="fits", **kwargs)
-    table.convert_bytestring_to_unicode()
     written = table.meta.pop(KEYWORD, None)
     result = result_class(_tidied(table))
     _remember(result, [written] if written is not None else [])
@@ -116,12 +115,18 @@ def _tidied(table: Table) -> Table:
     tidied = Table(meta=table.meta)
     for name in table.colnames:
         column = table[name]
+        if not isinstance(column, Column):
+            # Positions and times, which FITS holds too.
+            tidied[name] = column
+            continue
         # VOTables have their lines wrapped, and astropy notes how a text was written.
         description = " ".join((column.description or "").split()) or None
         meta = {key: value for key, value in column.meta.items() if not key.startswith("_")}
         values, missing = np.ma.getdata(column), np.ma.getmaskarray(column)
         if values.dtype.kind == "O" and all(isinstance(cell, str | None) for cell in values):
             values = text_column([cell or "" for cell in values])
+        elif values.dtype.kind == "S":
+            values = np.char.decode(values, "utf-8", "replace")
         if values.dtype.kind == "U":
             # Neither format knows whether a text is empty or missing.
             missing = missing | (values == "")
@@ -138,7 +143,7 @@ def _tidied(table: Table) -> Table:
 
 def _mark_missing(table: Table) -> None:
     """Let a whole number that cannot occur stand for what is missing, as FITS has it."""
-    for name in table.colnames:
+    for name in _columns(table):
         if not np.ma.getmaskarray(table[name]).any():
             continue
         if table[name].dtype.kind == "b":
@@ -151,7 +156,7 @@ def _mark_missing(table: Table) -> None:
 def _make_ascii(table: Table) -> None:
     """Write texts without accents, as FITS has no letters beyond ASCII; and say so."""
     changed = []
-    for name in table.colnames:
+    for name in _columns(table):
         column = table[name]
         if column.dtype.kind != "U":
             continue
@@ -169,6 +174,11 @@ def _make_ascii(table: Table) -> None:
             AstropyUserWarning,
             stacklevel=4,
         )
+
+
+def _columns(table: Table) -> list[str]:
+    """Return the names of columns proper, which positions and times are not."""
+    return [name for name in table.colnames if isinstance(table[name], Column)]
 
 
 def _ascii(text: str) -> str:

@@ -8,6 +8,8 @@ from astropy.io.votable import from_table
 from astropy.io.votable.dataorigin import add_data_origin_info
 from astropy.io.votable.tree import Info
 
+from astro_paperclip.exceptions import InvalidQueryError
+
 if TYPE_CHECKING:
     from astropy.io.votable.tree import VOTableFile
     from astropy.table import Table
@@ -44,12 +46,23 @@ def make_votable(
     votable : `~astropy.io.votable.tree.VOTableFile`
         With one RESOURCE of type "results" and an INFO ``QUERY_STATUS`` of value "OK" [2]_.
 
+    Raises
+    ------
+    InvalidQueryError
+        If a column is made of other things than numbers and texts.
+
     References
     ----------
     .. [1] Data Origin in the VO, https://www.ivoa.net/documents/DataOrigin/
     .. [2] Data Access Layer Interface, version 1.1, section 4.4,
        https://www.ivoa.net/documents/DALI/
     """
+    for name in table.colnames:
+        if not hasattr(table[name], "dtype"):
+            raise InvalidQueryError(
+                f"A VOTable cannot hold the column {name!r}, of {type(table[name]).__name__}: "
+                "remove it, or write its parts as numbers or texts."
+            )
     bare = table.copy(copy_data=False)
     # What a table remembers is written below, in words that other programs know.
     bare.meta.clear()
