@@ -38,7 +38,7 @@ __all__ = ["moc_of", "regions_of", "stcs_of", "write_ds9"]
 _STEP = 1.0
 """Largest step [deg] along a parallel that an edge of a polygon stands for: 4 arcsec apart."""
 
-_NOT_IN_LABELS = re.compile(r"[\s{};\"'#|]+")
+_NOT_IN_LABELS = re.compile(r"[\s{};#|]+")
 """What ends a label, or the region that it belongs to, in a DS9 file."""
 
 
