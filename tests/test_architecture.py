@@ -292,6 +292,8 @@ def test_one_module_of_a_room_may_be_allowed(build):
         ("pairs/table", "from astroquery.exceptions import NoResultsWarning", False),
         ("archive/observations/tap", "import pyvo", False),
         ("archive/products", "import pyvo", True),
+        ("vo/dal", "from pyvo.dal import SIA2Results", False),
+        ("results/table", "from mocpy import MOC", True),
         ("evaluation/ranks", "import matplotlib.pyplot as plt", True),
         ("index/store", "import torchmetrics", False),
     ],

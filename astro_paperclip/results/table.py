@@ -40,7 +40,7 @@ class PaperclipResult(Table):
 
     A result is sliced, masked, stacked, pickled and written like any other table. Where it came
     from is in ``meta["searches"]``, one record for each search that the rows stem from;
-    `PaperclipResult.read` finds it in ECSV, VOTable and FITS files.
+    ``PaperclipResult.read`` finds it in ECSV, VOTable and FITS files.
 
     Attributes
     ----------

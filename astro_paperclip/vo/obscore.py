@@ -11,10 +11,10 @@ References
 
 import mimetypes
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cached_property
 from importlib.resources import files
 from pathlib import PurePosixPath
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -24,7 +24,7 @@ from astropy.table import MaskedColumn, Table
 from astro_paperclip.archive.mast import Mast
 from astro_paperclip.columns import COLUMNS, ColumnInfo
 from astro_paperclip.exceptions import ArchiveError, InvalidQueryError
-from astro_paperclip.sky import known_footprint, stcs_of
+from astro_paperclip.sky import Shape, known_footprint, stcs_of
 
 __all__ = ["OBSCORE_COLUMNS", "obscore_table"]
 
@@ -61,6 +61,9 @@ _FACILITIES = {"HLA": "HST", "HLSP": None, "SWIFT": "Swift", "KEPLER": "Kepler",
 
 _AUTHORITY = "ivo://archive.stsci.edu"
 
+_NAMING_FILES = ("dataURL", "jpegURL", "preview")
+"""Columns that may name a file, the data themselves before pictures of them."""
+
 _FORMATS = {".fits": "image/fits", ".fit": "image/fits", ".asdf": "application/x-asdf"}
 """MIME types that the standard library does not know."""
 
@@ -89,17 +92,56 @@ def obscore_table(observations: Table, sizes: dict[str, int] | None = None) -> T
     MAST gives its observations no dataset identifiers (``obs_publisher_did``): these are made
     up of its authority, so that they are unique, and no registry resolves them.
     """
-    return Table(
-        [
-            _column(info, _VALUES.get(info.name, _own(info)), observations, sizes or {})
-            for info in (*OBSCORE_COLUMNS, *_ADDED_COLUMNS)
-        ]
-    )
+    rows = _Rows(observations, sizes or {})
+    infos = (*OBSCORE_COLUMNS, *_ADDED_COLUMNS)
+    return Table([_column(info, _VALUES.get(info.name, _own(info))(rows)) for info in infos])
 
 
-def _column(info: ColumnInfo, values_of: Callable, observations: Table, sizes: dict) -> Any:
+class _Rows:
+    """Observations in MAST's columns, and what several columns are made of."""
+
+    def __init__(self, table: Table, sizes: dict[str, int]):
+        self.table = table
+        self.sizes = sizes
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def texts(self, name: str) -> list[str | None]:
+        """Return the cells of a column of text, `None` where there is none or it is empty."""
+        if name not in self.table.colnames:
+            return [None] * len(self)
+        cells = self.table[name].tolist()
+        return [None if cell is None or str(cell).strip() == "" else str(cell) for cell in cells]
+
+    def numbers(self, name: str, unit: str | None) -> list[float | None]:
+        """Return the cells of a column of numbers in a unit, `None` where there is none."""
+        if name not in self.table.colnames or self.table[name].dtype.kind not in "iuf":
+            return [None] * len(self)
+        column = self.table[name]
+        own = column.unit or (name in COLUMNS and COLUMNS[name].unit)
+        missing = np.ma.getmaskarray(np.ma.asarray(column))
+        values = np.ma.getdata(column.value)
+        if own and unit and (factor := u.Unit(own).to(unit)) != 1:
+            values = values * factor
+        cells = zip(values.tolist(), missing.tolist(), strict=True)
+        return [None if is_missing else value for value, is_missing in cells]
+
+    @cached_property
+    def files(self) -> list[tuple[str, str] | tuple[None, None]]:
+        """What names the data, or a preview of them, and its address."""
+        mast = Mast()
+        rows = zip(*(self.texts(name) for name in _NAMING_FILES), strict=True)
+        return [_first_address(mast, filter(None, row)) for row in rows]
+
+    @cached_property
+    def footprints(self) -> list:
+        """The shapes of the footprints, `None` where there is none."""
+        return [text and known_footprint(text) for text in self.texts("s_region")]
+
+
+def _column(info: ColumnInfo, values: list) -> MaskedColumn:
     """Return a column with its unit, UCD and utype."""
-    values = values_of(observations, sizes)
     missing = [value is None or value != value for value in values]
     fill = "" if info.dtype == "str" else 0
     cells = [fill if is_missing else v for v, is_missing in zip(values, missing, strict=True)]
@@ -112,79 +154,44 @@ def _column(info: ColumnInfo, values_of: Callable, observations: Table, sizes: d
     return column
 
 
-def _own(info: ColumnInfo) -> Callable:
+def _own(info: ColumnInfo) -> Callable[[_Rows], list]:
     """Return a function that gives the values of the observations' own column of this name."""
-
-    def values(observations: Table, _: dict) -> list:
-        if info.dtype == "str":
-            return _texts(observations, info.name)
-        return _numbers(observations, info.name, info.unit)
-
-    return values
+    if info.dtype == "str":
+        return lambda rows: rows.texts(info.name)
+    return lambda rows: rows.numbers(info.name, info.unit)
 
 
-def _texts(observations: Table, name: str) -> list[str | None]:
-    """Return the cells of a column of text, `None` where there is none or it is empty."""
-    if name not in observations.colnames:
-        return [None] * len(observations)
-    cells = observations[name].tolist()
-    return [None if cell is None or str(cell).strip() == "" else str(cell) for cell in cells]
-
-
-def _numbers(observations: Table, name: str, unit: str | None) -> list[float | None]:
-    """Return the cells of a column of numbers in a unit, `None` where there is none."""
-    if name not in observations.colnames or observations[name].dtype.kind not in "iuf":
-        return [None] * len(observations)
-    column = observations[name]
-    own = column.unit or (name in COLUMNS and COLUMNS[name].unit)
-    factor = u.Unit(own).to(unit) if own and unit else 1
-    missing = np.ma.getmaskarray(np.ma.asarray(column))
-    values = np.ma.getdata(column.value if hasattr(column, "value") else column)
-    if factor != 1:
-        values = values * factor
-    cells = zip(values.tolist(), missing.tolist(), strict=True)
-    return [None if is_missing else value for value, is_missing in cells]
-
-
-def _product_types(observations: Table, _: dict) -> list[str | None]:
-    kinds = [(kind or "").lower() for kind in _texts(observations, "dataproduct_type")]
+def _product_types(rows: _Rows) -> list[str | None]:
+    kinds = [(kind or "").lower() for kind in rows.texts("dataproduct_type")]
     return [kind if kind in _PRODUCT_TYPES else None for kind in kinds]
 
 
-def _calibration_levels(observations: Table, _: dict) -> list[int | None]:
+def _calibration_levels(rows: _Rows) -> list[int | None]:
     # MAST has -1 for what is planned, which the standard has no level for.
-    levels = _numbers(observations, "calib_level", None)
+    levels = rows.numbers("calib_level", None)
     return [level if level in (0, 1, 2, 3, 4) else None for level in levels]
 
 
-def _identifiers(observations: Table, _: dict) -> list[str | None]:
-    keys = (_texts(observations, name) for name in ("obs_collection", "obsid"))
-    return [
-        f"{_AUTHORITY}/{collection}?{obsid}" if collection and obsid else None
-        for collection, obsid in zip(*keys, strict=True)
-    ]
+def _identifiers(rows: _Rows) -> list[str | None]:
+    keys = zip(rows.texts("obs_collection"), rows.texts("obsid"), strict=True)
+    return [f"{_AUTHORITY}/{key[0]}?{key[1]}" if all(key) else None for key in keys]
 
 
-def _uris(observations: Table) -> list[str | None]:
-    """Return what names the data, or a preview of them."""
-    names = ("dataURL", "jpegURL", "preview")
-    rows = zip(*(_texts(observations, name) for name in names), strict=True)
-    return [next((uri for uri in row if uri and _address(uri)), None) for row in rows]
+def _first_address(mast: Mast, uris: Iterable[str]) -> tuple[str, str] | tuple[None, None]:
+    for uri in uris:
+        try:
+            return uri, mast.file_url(uri)
+        except ArchiveError:
+            continue
+    return None, None
 
 
-def _address(uri: str) -> str | None:
-    try:
-        return Mast().file_url(uri)
-    except ArchiveError:
-        return None
+def _addresses(rows: _Rows) -> list[str | None]:
+    return [address for _, address in rows.files]
 
 
-def _addresses(observations: Table, _: dict) -> list[str | None]:
-    return [uri and _address(uri) for uri in _uris(observations)]
-
-
-def _formats(observations: Table, _: dict) -> list[str | None]:
-    return [uri and _format(uri) for uri in _uris(observations)]
+def _formats(rows: _Rows) -> list[str | None]:
+    return [uri and _format(uri) for uri, _ in rows.files]
 
 
 def _format(uri: str) -> str | None:
@@ -196,36 +203,29 @@ def _format(uri: str) -> str | None:
     return _FORMATS.get(name.suffix) or mimetypes.types_map.get(name.suffix)
 
 
-def _sizes(observations: Table, sizes: dict) -> list[int | None]:
-    known = (sizes.get(uri) if uri else None for uri in _uris(observations))
+def _sizes(rows: _Rows) -> list[int | None]:
+    known = (rows.sizes.get(uri) for uri, _ in rows.files)
     # A file with anything in it is at least 1 kB, so that 0 cannot be taken for unknown.
     return [max(1, round(size / 1000)) if size else None for size in known]
 
 
-def _footprints(observations: Table, _: dict) -> list[str | None]:
-    return [shape and _outline(shape) for shape in _shapes(observations)]
+def _footprints(rows: _Rows) -> list[str | None]:
+    return [shape and _outline(shape) for shape in rows.footprints]
 
 
-def _outline(shape: Any) -> str | None:
+def _outline(shape: Shape) -> str | None:
     try:
         return stcs_of(shape)
     except InvalidQueryError:
         return None
 
 
-def _diameters(observations: Table, _: dict) -> list[float | None]:
-    return [
-        shape and min(360.0, 2 * shape.bounding_circle().radius) for shape in _shapes(observations)
-    ]
+def _diameters(rows: _Rows) -> list[float | None]:
+    return [shape and min(360.0, 2 * shape.bounding_circle().radius) for shape in rows.footprints]
 
 
-def _shapes(observations: Table) -> list:
-    return [text and known_footprint(text) for text in _texts(observations, "s_region")]
-
-
-def _facilities(observations: Table, _: dict) -> list[str | None]:
-    collections = _texts(observations, "obs_collection")
-    return [name and _FACILITIES.get(name.upper(), name) for name in collections]
+def _facilities(rows: _Rows) -> list[str | None]:
+    return [name and _FACILITIES.get(name.upper(), name) for name in rows.texts("obs_collection")]
 
 
 _VALUES = {
