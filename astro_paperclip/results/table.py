@@ -55,6 +55,11 @@ class PaperclipResult(Table):
     ['rank', 'score', 'obsid', 'obs_id', 'target_name', 'obs_collection']
     >>> result.query["text"]
     'a comet'
+
+    >>> from types import SimpleNamespace
+    >>> hit = SimpleNamespace(id="a", score=0.3, payload={"s_region": "CIRCLE J2000 10 20 0.1"})
+    >>> PaperclipResult.from_hits([hit]).to_obscore()["s_region"].tolist()
+    ['CIRCLE ICRS 10.0 20.0 0.1']
     """
 
     display_columns = TableAttribute(default=DISPLAY_COLUMNS)

@@ -91,6 +91,14 @@ def obscore_table(observations: Table, sizes: dict[str, int] | None = None) -> T
     ``s_fov`` is the diameter of a circle round the footprint, not always the smallest one.
     MAST gives its observations no dataset identifiers (``obs_publisher_did``): these are made
     up of its authority, so that they are unique, and no registry resolves them.
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from astro_paperclip.vo import obscore_table
+    >>> table = obscore_table(Table({"em_min": [713.5], "obs_collection": ["HLA"]}))
+    >>> table["em_min"].unit, table["facility_name"].tolist(), table["access_url"].tolist()
+    (Unit("m"), ['HST'], [None])
     """
     rows = _Rows(observations, sizes or {})
     infos = (*OBSCORE_COLUMNS, *_ADDED_COLUMNS)

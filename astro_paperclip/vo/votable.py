@@ -56,6 +56,14 @@ def make_votable(
     .. [1] Data Origin in the VO, https://www.ivoa.net/documents/DataOrigin/
     .. [2] Data Access Layer Interface, version 1.1, section 4.4,
        https://www.ivoa.net/documents/DALI/
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from astro_paperclip.vo import make_votable
+    >>> votable = make_votable(Table({"rank": [1, 2]}), infos={"ENCODER": "compact"})
+    >>> [info.name for info in votable.resources[0].infos]
+    ['QUERY_STATUS', 'ENCODER']
     """
     for name in table.colnames:
         if not hasattr(table[name], "dtype"):
