@@ -257,7 +257,7 @@ class PaperclipResult(Table):
         -------
         votable : `~astropy.io.votable.tree.VOTableFile`
             With units, UCDs, utypes and descriptions. The search is in INFO elements as the IVOA
-            note DataOrigin has them, `astropy.io.votable.dataorigin` reads them; ``SEARCHES`` has
+            note DataOrigin has them, which `astropy.io.votable.dataorigin` reads; ``SEARCHES`` has
             all of ``searches`` in JSON. ``result.write("result.vot", format="votable")`` writes
             the same.
         """

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from astropy.io.votable import from_table
-from astropy.io.votable.dataorigin import add_data_origin_info
 from astropy.io.votable.tree import Info
 
 from astro_paperclip.exceptions import InvalidQueryError
@@ -80,7 +79,8 @@ def make_votable(
     resource.description = description or None
     resource.infos.append(Info(name="QUERY_STATUS", value="OK"))
     for name, value in _origin(list(searches)).items():
-        add_data_origin_info(votable, name, value, _MEANINGS[name])
+        votable.infos.append(Info(name=name, value=value))
+        votable.infos[-1].content = _MEANINGS[name]
     for name, value in (infos or {}).items():
         resource.infos.append(Info(name=name, value=value))
     return votable
