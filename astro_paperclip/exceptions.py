@@ -26,6 +26,7 @@ __all__ = [
     "MaxResultsWarning",
     "NoResultsWarning",
     "PairsError",
+    "SampError",
     "SkippedImageWarning",
     "TrainingError",
     "UntrainedEncoderWarning",
@@ -80,6 +81,10 @@ class IndexMismatchError(CollectionError):
 
 class DiskSpaceError(CollectionError):
     """Too little room on the disk for what is about to be written; nothing was written."""
+
+
+class SampError(RemoteServiceError):
+    """A table that no other program on the desk could be given: the message says why."""
 
 
 class SkippedImageWarning(CorruptDataWarning):

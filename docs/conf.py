@@ -40,7 +40,10 @@ intersphinx_mapping = {
 } | {
     "PIL": ("https://pillow.readthedocs.io/en/stable/", None),
     "astroquery": ("https://astroquery.readthedocs.io/en/latest/", None),
+    "mocpy": ("https://cds-astro.github.io/mocpy/", None),
     "pyarrow": ("https://arrow.apache.org/docs/", None),
+    "pyvo": ("https://pyvo.readthedocs.io/en/latest/", None),
+    "regions": ("https://astropy-regions.readthedocs.io/en/stable/", None),
     "torch": ("https://docs.pytorch.org/docs/stable/", None),
     "urllib3": ("https://urllib3.readthedocs.io/en/stable/", None),
 }

@@ -9,10 +9,12 @@ import pytest
 HEAVY = (
     "astroquery.mast",
     "matplotlib",
+    "mocpy",
     "open_clip",
     "photutils",
     "qdrant_client",
     "qdrant_edge",
+    "regions",
     "scipy",
     "sklearn",
     "timm",
@@ -68,6 +70,13 @@ def test_query_class_imports_nothing_heavy():
 def test_the_sky_imports_nothing_heavy_and_is_not_imported_by_others():
     assert heavy_imports("import astro_paperclip.sky") == []
     code = "import astro_paperclip; assert 'astro_paperclip.sky' not in sys.modules"
+    assert heavy_imports(code) == []
+
+
+def test_the_ways_out_of_a_result_are_imported_when_they_are_taken():
+    rooms = {"pyvo", "astro_paperclip.archive", "astro_paperclip.sky", "astro_paperclip.vo"}
+    made = "from astro_paperclip import PaperclipResult; PaperclipResult.from_hits([])"
+    code = f"{made}; assert not {rooms!r} & sys.modules.keys()"
     assert heavy_imports(code) == []
 
 

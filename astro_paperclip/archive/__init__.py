@@ -5,6 +5,7 @@ from astro_paperclip.archive.observations import query_observations
 from astro_paperclip.archive.previews import (
     SELECTION_RULES,
     download_previews,
+    get_previews,
     read_previews,
     select_previews,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "download_previews",
     "download_products",
     "filter_products",
+    "get_previews",
     "get_product_list",
     "get_urls",
     "query_observations",

@@ -15,6 +15,7 @@ _FORMATS = {
     ".csv": "ascii.csv",
     ".vot": "votable",
     ".xml": "votable",
+    ".fits": "fits",
     ".parquet": "pyarrow",
 }
 
@@ -32,7 +33,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         description=(
             "Rank the pictures of a collection by how well they show what a text says, or by how\n"
             "much they look like a picture, and print the best. The file written by --output has\n"
-            "every column that the collection holds; an ECSV file also says what was asked."
+            "every column that the collection holds; ECSV, VOTable and FITS add what was asked."
         ),
         examples=(
             "  astro-paperclip query my-collection 'edge-on galaxy with a dust lane'\n"

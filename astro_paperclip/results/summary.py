@@ -1,0 +1,100 @@
+"""The short table that is printed of a result."""
+
+from pathlib import PurePath
+
+import numpy as np
+from astropy.table import Column, Table
+
+from astro_paperclip.columns import CONTRACT_COLUMNS
+from astro_paperclip.results.cells import text_column
+
+__all__ = ["DISPLAY_COLUMNS", "summarized"]
+
+DISPLAY_COLUMNS = [
+    "rank",
+    "score",
+    "obsid",
+    "target_name",
+    "instrument_name",
+    "instrument",
+    "filters",
+    "proposal_id",
+    "category",
+    "title",
+    "obs_title",
+]
+"""Names of the columns that are shown unless told otherwise."""
+
+_NARROWEST_TEXT = 12
+"""Text in a summary is never cut to fewer characters than this."""
+
+_SCORE_FORMAT = ".3f"
+_SUMMARY_FORMATS = {"rank": "d", "score": _SCORE_FORMAT}
+
+
+def summarized(table: Table, names: list[str], width: int | None = None) -> Table:
+    """Return a short table to print: the columns that have something to say.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        The rows.
+    names : list of str
+        Names of the columns to show, if the table has them.
+    width : int, optional
+        Number of characters that a printed line may have. Default: no limit.
+
+    Returns
+    -------
+    short : `~astropy.table.Table`
+        Numbers for rank and score, else text.
+    """
+    shown = {}
+    for name in dict.fromkeys(names):
+        if name in table.colnames:
+            texts = _printed(table[name])
+            is_news = any(texts) and texts not in shown.values()
+            if is_news or name in CONTRACT_COLUMNS[:2]:
+                shown[name] = texts
+    if set(shown) == set(CONTRACT_COLUMNS[:2]) and "image" in table.colnames:
+        shown["image"] = [PurePath(image).name for image in _printed(table["image"])]
+    if width is not None:
+        shown = _fitted(shown, width)
+    short = Table({name: text_column(texts) for name, texts in shown.items()})
+    for name in short.colnames:
+        if name in ("rank", "score"):
+            short[name] = table[name]
+        short[name].info.format = _SUMMARY_FORMATS.get(name, "<")
+    return short
+
+
+def _printed(column: Column) -> list[str]:
+    if column.name == "score":
+        return [format(value, _SCORE_FORMAT) for value in column]
+    masked = np.ma.getmaskarray(column)
+    return [
+        "" if is_missing else " ".join(str(cell).split())
+        for cell, is_missing in zip(column, masked, strict=True)
+    ]
+
+
+def _fitted(texts: dict[str, list[str]], width: int) -> dict[str, list[str]]:
+    """Cut the widest columns, then leave out the last ones, until a line fits the width."""
+    widths = {n: max([len(n), *map(len, cells)]) for n, cells in texts.items()}
+    floors = {name: min(widths[name], max(len(name), _NARROWEST_TEXT)) for name in texts}
+    kept = list(texts)
+    while len(kept) > 1 and sum(floors[name] + 1 for name in kept) - 1 > width:
+        kept.pop()
+    while (excess := sum(widths[name] + 1 for name in kept) - 1 - width) > 0:
+        widest = max(kept, key=lambda name: widths[name] - floors[name])
+        room = widths[widest] - floors[widest]
+        if room == 0:
+            break
+        others = [widths[name] for name in kept if name != widest]
+        step = max(1, widths[widest] - max(others, default=0))
+        widths[widest] -= min(room, excess, step)
+    return {name: [_cut(cell, widths[name]) for cell in texts[name]] for name in kept}
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1].rstrip() + "…"
