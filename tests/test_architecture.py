@@ -31,7 +31,7 @@ ROOMS = {
     "evaluation": {"encoders", "images", "notebook.tiles", "pairs", "vocabulary"},
     "training": {"captions", "encoders", "evaluation.in_batch", "images", "pairs"},
     "encoders": {"captions", "images"},
-    "pairs": {"columns", "images"},
+    "pairs": {"columns", "images", "vocabulary"},
     "index": {"collection", "columns", "criteria", "sky"},
     "simulation": {"columns", "images.footprint"},
     "results": {"columns"},
@@ -65,6 +65,7 @@ OWNERS = {
     "matplotlib": {"evaluation.figures", "notebook"},
     "photutils": {"simulation"},
     "sklearn": {"evaluation"},
+    "pydantic": {"index", "pairs.summarize"},
 }
 """Rooms, or modules of rooms, that may import a library."""
 
