@@ -21,10 +21,19 @@ EVERYWHERE = {"cache", "config", "exceptions", "files", "logger"}
 
 ROOMS = {
     "cli": {"building", "core", "demo", "encoders", "evaluation", "index", "notebook"}
-    | {"simulation", "training", "vocabulary"},
+    | {"pairs.summarize", "simulation", "training", "vocabulary"},
     "demo": {"building", "core", "encoders", "evaluation", "notebook", "results", "simulation"}
     | {"training"},
-    "building": {"archive", "collection", "encoders", "images", "index", "pairs", "training"},
+    "building": {
+        "archive",
+        "collection",
+        "columns",
+        "encoders",
+        "images",
+        "index",
+        "pairs",
+        "training",
+    },
     "archive": {"columns", "criteria", "images", "sky"},
     "core": {"archive", "collection", "encoders", "images", "index", "results", "searching"},
     "searching": {"collection", "index"},

@@ -27,6 +27,7 @@ from astro_paperclip.cli import (
     info,
     query,
     simulate,
+    summarize,
     train,
 )
 
@@ -40,7 +41,7 @@ _OBJECTS_BETWEEN_COLLECTIONS = 200_000
 _EXTRAS = {"matplotlib": "evaluation", "sklearn": "evaluation"}
 
 _VERBS = (
-    *(demo, simulate, build, train, evaluate, describe),
+    *(demo, simulate, build, summarize, train, evaluate, describe),
     *(index, index_create, index_copy, index_finish, index_check, index_upgrade),
     *(query, info),
 )

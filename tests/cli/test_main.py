@@ -18,6 +18,7 @@ from astro_paperclip.exceptions import (
 VERBS = [
     "demo",
     "simulate",
+    "summarize",
     "build",
     "train",
     "evaluate",
