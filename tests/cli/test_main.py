@@ -18,8 +18,8 @@ from astro_paperclip.exceptions import (
 VERBS = [
     "demo",
     "simulate",
-    "summarize",
     "build",
+    "summarize",
     "train",
     "evaluate",
     "describe",
