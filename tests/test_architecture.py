@@ -37,10 +37,10 @@ ROOMS = {
     "archive": {"columns", "criteria", "images", "sky"},
     "core": {"archive", "collection", "encoders", "images", "index", "results", "searching"},
     "searching": {"collection", "index"},
-    "evaluation": {"encoders", "images", "notebook.tiles", "pairs", "vocabulary"},
+    "evaluation": {"encoders", "images", "language", "notebook.tiles", "pairs", "vocabulary"},
     "training": {"captions", "encoders", "evaluation.in_batch", "images", "pairs"},
     "encoders": {"captions", "images"},
-    "pairs": {"columns", "images", "vocabulary"},
+    "pairs": {"columns", "images", "language", "vocabulary"},
     "index": {"collection", "columns", "criteria", "sky"},
     "simulation": {"columns", "images.footprint"},
     "results": {"columns"},
@@ -51,6 +51,7 @@ ROOMS = {
     "criteria": {"columns", "sky"},
     "images": set(),
     "sky": set(),
+    "language": set(),
     "vocabulary": set(),
     "cache": {"config"},
     "config": set(),
@@ -62,11 +63,11 @@ ROOMS = {
 """What each room may import besides `EVERYWHERE`."""
 
 OWNERS = {
-    "torch": {"encoders", "training"},
+    "torch": {"encoders", "language", "training"},
     "torchvision": {"encoders", "training"},
     "open_clip": {"encoders", "training"},
     "timm": {"encoders", "training"},
-    "transformers": {"encoders", "training"},
+    "transformers": {"encoders", "language", "training"},
     "qdrant_client": {"index"},
     "qdrant_edge": {"index"},
     "astroquery.mast": {"archive"},
@@ -74,7 +75,9 @@ OWNERS = {
     "matplotlib": {"evaluation.figures", "notebook"},
     "photutils": {"simulation"},
     "sklearn": {"evaluation"},
-    "pydantic": {"index", "pairs.summarize"},
+    "openai": {"language"},
+    "outlines": {"language"},
+    "pydantic": {"evaluation.language_judge", "index", "language", "pairs.summarize"},
 }
 """Rooms, or modules of rooms, that may import a library."""
 

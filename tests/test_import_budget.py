@@ -10,6 +10,8 @@ HEAVY = (
     "astroquery.mast",
     "matplotlib",
     "open_clip",
+    "openai",
+    "outlines",
     "photutils",
     "pydantic",
     "qdrant_client",

@@ -38,7 +38,12 @@ _FAILURE = 1
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 _OBJECTS_BETWEEN_COLLECTIONS = 200_000
-_EXTRAS = {"matplotlib": "evaluation", "sklearn": "evaluation"}
+_EXTRAS = {
+    "matplotlib": "evaluation",
+    "openai": "summaries",
+    "outlines": "summaries",
+    "sklearn": "evaluation",
+}
 
 _VERBS = (
     *(demo, simulate, build, summarize, train, evaluate, describe),

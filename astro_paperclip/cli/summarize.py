@@ -19,16 +19,27 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
             "phenomena, and one to five use cases. The captions become the column 'summary' of\n"
             "proposals.parquet and pairs.parquet, from which 'train' can draw.\n\n"
             "Without --model, rules look up the concepts of a vocabulary in the abstracts: no\n"
-            "language model, no network, a few seconds for thousands of them."
+            "language model, no network, a few seconds for thousands of them. With --model a\n"
+            "language model reads them: a local one, or that of a server, which then gets the\n"
+            "abstracts. A server's key is read from ASTRO_PAPERCLIP_API_KEY or the keyring."
         ),
         examples=(
             "  astro-paperclip summarize my-collection\n"
-            "  astro-paperclip summarize my-collection --vocabulary UAT_list.json"
+            "  astro-paperclip summarize my-collection --vocabulary UAT_list.json\n"
+            "  astro-paperclip summarize my-collection --model Qwen/Qwen3-8B\n"
+            "  astro-paperclip summarize my-collection --model http://localhost:8000/v1"
         ),
         after_interrupt="What was complete is kept: the same command goes on from there.",
     )
     parser.add_argument("collection", metavar="COLLECTION", help="directory of the collection")
-    parser.add_argument(
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument(
+        "--model",
+        metavar="NAME|URL",
+        help="language model: a folder, a name on the Hugging Face Hub, or a server's address "
+        "https://HOST/v1, with #MODEL if it has several",
+    )
+    source.add_argument(
         "--vocabulary", metavar="FILE", help="concepts for the rules (default: the package's own)"
     )
     parser.add_argument(
@@ -67,7 +78,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _summarizer(args: argparse.Namespace):
     """Return who makes the summaries."""
-    from astro_paperclip.pairs.summarize import RuleSummarizer
+    from astro_paperclip.pairs.summarize import GuidedSummarizer, RuleSummarizer
     from astro_paperclip.vocabulary import Vocabulary
 
+    if args.model:
+        return GuidedSummarizer(args.model)
     return RuleSummarizer(Vocabulary.read(args.vocabulary) if args.vocabulary else None)

@@ -9,8 +9,9 @@ from types import TracebackType
 
 from pydantic import ValidationError
 
+from astro_paperclip.language import Failure
 from astro_paperclip.pairs.summarize.schema import Summary
-from astro_paperclip.pairs.summarize.summarizer import Failure, Summarizer
+from astro_paperclip.pairs.summarize.summarizer import Summarizer
 
 __all__ = ["SummaryCache"]
 

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple
 
+from astro_paperclip.language import Failure
 from astro_paperclip.pairs.summarize.schema import MOST_STRINGS, Summary
-from astro_paperclip.pairs.summarize.summarizer import Failure
 from astro_paperclip.vocabulary import Concept, Vocabulary
 from astro_paperclip.vocabulary.words import plain_words
 

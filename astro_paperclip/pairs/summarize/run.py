@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from tqdm import tqdm
 
 from astro_paperclip.exceptions import InvalidQueryError
+from astro_paperclip.language import Failure
 from astro_paperclip.pairs.summarize.cache import SummaryCache
 from astro_paperclip.pairs.summarize.schema import Summary
-from astro_paperclip.pairs.summarize.summarizer import Failure, Summarizer
+from astro_paperclip.pairs.summarize.summarizer import Summarizer
 
 __all__ = ["SummaryReport", "summarize_texts"]
 

@@ -1,28 +1,12 @@
 """What a summarizer is: whatever makes summaries of abstracts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from astro_paperclip.language import Failure
 from astro_paperclip.pairs.summarize.schema import Summary
 
-__all__ = ["Failure", "Summarizer"]
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why there is no summary of an abstract.
-
-    Parameters
-    ----------
-    reason : str
-        In a few words, for the record.
-    may_pass : bool
-        Whether another attempt, with another seed, may succeed.
-    """
-
-    reason: str
-    may_pass: bool = False
+__all__ = ["Summarizer"]
 
 
 @runtime_checkable
