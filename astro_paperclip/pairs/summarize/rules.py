@@ -19,13 +19,13 @@ _RULES = 1
 
 _LONGEST_OBJECT, _LONGEST_USE = 40, 60
 _OTHER_CHARACTERS = re.compile(r"[^A-Za-z0-9 ()'/.+-]+")
-_GENERIC = {("star",), ("galaxy",)}
+_GENERIC = {("star",), ("galaxy",), ("sun",)}
 """Names that say nothing beside others."""
 
 _YARDSTICKS = {"Sun", "planets of the solar system"}
 """What planets and stars elsewhere are measured by: these concepts, and those below them."""
 
-_HOME = "solar system"
+_HOME, _FAR = "solar system", "exoplanets"
 _ENOUGH = 3
 """Concepts that are named again, beside which those that are named once do not count."""
 
@@ -140,10 +140,17 @@ class RuleSummarizer:
         return [self.vocabulary[label] for label in labels]
 
     def _is_elsewhere(self, named: Counter[str]) -> bool:
-        """Say whether most of what is named is not in the solar system."""
-        here = sum(number for label, number in named.items() if self._is_below(label, {_HOME}))
-        things = (label for label in named if self._meanings[label][0] != "topic")
-        return 2 * here < sum(named[label] for label in things)
+        """Say whether no more is named in the solar system than elsewhere.
+
+        What there is here and there, such as hazes, does not count.
+        """
+        here = elsewhere = 0
+        for label, number in named.items():
+            if not self._is_below(label, {_HOME}):
+                elsewhere += number * (self._meanings[label][0] != "topic")
+            elif not self._is_below(label, {_FAR}):
+                here += number
+        return here <= elsewhere
 
     def _is_yardstick(self, label: str) -> bool:
         return self._is_below(label, _YARDSTICKS)
@@ -229,13 +236,13 @@ def _meanings(vocabulary: Vocabulary) -> dict[str, tuple[str, str]]:
             parents = dict.fromkeys(label for one in level for label in one.broader)
             level = [vocabulary[label] for label in parents if label not in seen]
 
-    return {
-        concept.label: (
-            next((one.kind for one in sources(concept) if one.kind), "object"),
-            next((one.use for one in sources(concept) if one.use), ""),
-        )
-        for concept in vocabulary
-    }
+    def meaning(concept: Concept) -> tuple[str, str]:
+        use = next((one.use for one in sources(concept) if one.use), "")
+        kind = next((one.kind for one in sources(concept) if one.kind), "object" if use else "")
+        # Of what nobody says what it is good for: telescopes, for example, in the thesaurus.
+        return kind or "topic", use
+
+    return {concept.label: meaning(concept) for concept in vocabulary}
 
 
 def _upwards(vocabulary: Vocabulary, label: str) -> Iterator[Concept]:
