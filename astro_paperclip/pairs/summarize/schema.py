@@ -75,7 +75,12 @@ class Summary(BaseModel):
     'globular clusters, white dwarfs; ages of the oldest stars'
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        # What a model is told: the docstring above is for people.
+        json_schema_extra={"description": "What is observed, and what for"},
+    )
 
     objects_and_phenomena: Annotated[
         list[Thing],
