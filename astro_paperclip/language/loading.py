@@ -1,6 +1,9 @@
 """Load a language model by its name, or reach one by its server's address."""
 
 import ipaddress
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
@@ -77,20 +80,27 @@ def _on_server(address: str, retries: int, timeout: float) -> LanguageModel:
     import openai
     import outlines
 
-    client = openai.OpenAI(
-        # An empty key would be replaced by that of another program.
-        api_key=key or "none",
-        base_url=url,
-        max_retries=retries,
-        timeout=timeout,
-        # Others of its variables would be sent along.
-        organization="",
-        project="",
-    )
+    with _without_variables_of_others():
+        client = openai.OpenAI(
+            api_key=key or "none", base_url=url, max_retries=retries, timeout=timeout
+        )
     model_name = parts.fragment or _only_model(client, url, key)
     log.info(f"Prompts are sent to {url}, to the model {model_name}.")
     model = outlines.from_openai(client, model_name)
     return LanguageModel(model, f"{model_name} at {url}", secret=key)
+
+
+@contextmanager
+def _without_variables_of_others() -> Iterator[None]:
+    """Hide what the client would take from the environment and send along.
+
+    Keys, headers and names of an organization in it are meant for OpenAI's own server.
+    """
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("OPENAI_")}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
 
 
 def _is_loopback(host: str) -> bool:

@@ -111,6 +111,10 @@ class TestRecorded:
 
 
 class TestAgreement:
+    @pytest.fixture(autouse=True)
+    def _needs_sklearn(self):
+        pytest.importorskip("sklearn")
+
     def judge_of(self, answers, name):
         def judge(query, text):
             return answers[int(text)]

@@ -68,6 +68,7 @@ class Server(ThreadingHTTPServer):
         self.faults = []
         self.asked = []
         self.keys = []
+        self.headers = []
         self.lock = threading.Lock()
 
     @property
@@ -85,7 +86,7 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self):
-        self.server.keys.append(self.headers["Authorization"])
+        self.note_headers()
         models = [{"id": name, "object": "model"} for name in self.server.models]
         self.reply(200, json.dumps({"object": "list", "data": models}).encode())
 
@@ -93,7 +94,7 @@ class Handler(BaseHTTPRequestHandler):
         question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         with self.server.lock:
             self.server.asked.append(question)
-            self.server.keys.append(self.headers["Authorization"])
+            self.note_headers()
             fault = self.server.faults.pop(0) if self.server.faults else None
         if isinstance(fault, int):
             said = f"Bad: {self.headers['Authorization']}"
@@ -110,6 +111,10 @@ class Handler(BaseHTTPRequestHandler):
             choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
             body = {"id": "1", "object": "chat.completion", "created": 1, "model": "some/model"}
             self.reply(200, json.dumps(body | {"choices": choices}).encode())
+
+    def note_headers(self):
+        self.server.keys.append(self.headers["Authorization"])
+        self.server.headers.append(str(self.headers))
 
     def reply(self, status, body, length=None):
         self.send_response(status)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 
 import pytest
 from astropy.table import Table
@@ -137,8 +138,11 @@ class TestKeys:
         monkeypatch.delenv(KEY_VARIABLE)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-of-another-program")
         monkeypatch.setenv("OPENAI_ORG_ID", "org-of-another-program")
+        monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Key: key-of-another-program")
         run()
-        assert "another-program" not in " ".join(model_server.keys)
+        assert len(model_server.headers) == 7
+        assert "another-program" not in " ".join(model_server.headers)
+        assert os.environ["OPENAI_API_KEY"] == "sk-of-another-program"
 
     def test_comes_from_the_keyring(self, monkeypatch):
         keyring = pytest.importorskip("keyring")

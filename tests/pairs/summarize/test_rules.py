@@ -175,8 +175,9 @@ class TestRealAbstracts:
         assert named > 700
         assert agreed / named > 0.6
 
-    def test_captions_fit_into_the_encoders(self, summarize, programmes, compact):
+    def test_captions_fit_into_the_encoders(self, summarize, programmes, request):
         open_clip = pytest.importorskip("open_clip")
+        compact = request.getfixturevalue("compact")
         tokenizer = open_clip.get_tokenizer("ViT-B-32")
         captions = [
             summary.as_caption()
