@@ -35,11 +35,14 @@ numpydoc_xref_ignore |= {"callable", "collections", "iterable", "iterator", "fil
 # -- References ----------------------------------------------------------------------------------
 
 nitpicky = True
+# The docstrings that pydantic gives to every one of its models.
+nitpick_ignore = [("py:obj", name) for name in ("ConfigDict", "ValidationError", "self")]
 intersphinx_mapping = {
     name: intersphinx_mapping[name] for name in ("python", "numpy", "astropy", "matplotlib")
 } | {
     "PIL": ("https://pillow.readthedocs.io/en/stable/", None),
     "astroquery": ("https://astroquery.readthedocs.io/en/latest/", None),
+    "pydantic": ("https://docs.pydantic.dev/latest/", None),
     "pyarrow": ("https://arrow.apache.org/docs/", None),
     "torch": ("https://docs.pytorch.org/docs/stable/", None),
     "urllib3": ("https://urllib3.readthedocs.io/en/stable/", None),

@@ -25,7 +25,7 @@ def load_model(
     name : str
         ``https://HOST/v1`` or ``http://HOST:PORT/v1``, the address of a server with OpenAI's
         interface, as vLLM, llama.cpp and Ollama have it; ``#MODEL`` behind it names one of
-        several models. Anything else is a model of `transformers`: a folder, or a name on the
+        several models. Anything else is a model of transformers: a folder, or a name on the
         Hugging Face Hub.
     device : str, optional
         Where a local model runs. Default: CUDA where there is one. There it is loaded with four

@@ -27,7 +27,7 @@ class LanguageModel:
     Parameters
     ----------
     model : outlines model or callable
-        What `outlines` returns: ``outlines.from_transformers(...)``, ``from_llamacpp``,
+        What outlines returns: ``outlines.from_transformers(...)``, ``from_llamacpp``,
         ``from_ollama``, ``from_vllm_offline``, ``from_openai`` and so on. Or a function of
         ``prompt``, ``schema`` and ``seed`` that returns JSON.
     name : str, optional

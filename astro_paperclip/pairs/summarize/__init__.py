@@ -1,6 +1,5 @@
 """Summaries of abstracts: what is observed and what for, short enough for a text encoder."""
 
-from astro_paperclip.language import Failure
 from astro_paperclip.pairs.summarize.cache import SummaryCache
 from astro_paperclip.pairs.summarize.guided import GuidedSummarizer
 from astro_paperclip.pairs.summarize.prompt import PROMPT_VERSION, summary_prompt
@@ -11,7 +10,6 @@ from astro_paperclip.pairs.summarize.summarizer import Summarizer
 
 __all__ = [
     "PROMPT_VERSION",
-    "Failure",
     "GuidedSummarizer",
     "RuleSummarizer",
     "Summarizer",

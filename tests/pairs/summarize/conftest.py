@@ -2,7 +2,8 @@
 
 import pytest
 
-from astro_paperclip.pairs.summarize import Failure, Summary
+from astro_paperclip.language import Failure
+from astro_paperclip.pairs.summarize import Summary
 
 
 def summary_of(abstract):

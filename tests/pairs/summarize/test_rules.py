@@ -5,7 +5,8 @@ import json
 import pytest
 
 from astro_paperclip.captions import split_sentences
-from astro_paperclip.pairs.summarize import Failure, RuleSummarizer, Summarizer, Summary
+from astro_paperclip.language import Failure
+from astro_paperclip.pairs.summarize import RuleSummarizer, Summarizer, Summary
 from astro_paperclip.vocabulary import Concept, Vocabulary
 
 

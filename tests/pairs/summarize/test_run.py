@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from astro_paperclip.exceptions import InvalidQueryError
+from astro_paperclip.language import Failure
 from astro_paperclip.pairs.summarize import (
-    Failure,
     RuleSummarizer,
     SummaryCache,
     summarize_texts,
