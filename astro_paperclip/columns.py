@@ -240,6 +240,7 @@ _PICTURE = (
     ColumnInfo("image", "str", None, "meta.ref", None, "Path of the picture"),
     ColumnInfo("title", "str", None, "meta.title", None, "Title of the proposal or of the picture"),
     ColumnInfo("text", "str", None, "meta.note", None, "Text that the picture was paired with"),
+    ColumnInfo("summary", "str", None, "meta.note", None, "What is observed, and what for"),
     ColumnInfo("category", "str", None, "meta.code.class", None, "Scientific category"),
     ColumnInfo("cycle", "str", None, "obs.proposal.cycle", None, "Observing cycle"),
     ColumnInfo(

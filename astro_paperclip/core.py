@@ -67,6 +67,7 @@ class PaperclipMastClass(BaseQuery):
     filter_products = staticmethod(archive.filter_products)
     download_products = staticmethod(archive.download_products)
     get_urls = staticmethod(archive.get_urls)
+    get_previews = staticmethod(archive.get_previews)
 
     def __init__(
         self,

@@ -23,6 +23,8 @@ __all__ = [
     "ImageError",
     "IndexMismatchError",
     "InvalidQueryError",
+    "LanguageModelError",
+    "LanguageServerError",
     "MaxResultsWarning",
     "NoResultsWarning",
     "PairsError",
@@ -61,6 +63,14 @@ class TrainingError(InvalidQueryError):
 
 class VocabularyError(InvalidQueryError):
     """A vocabulary that cannot be read, or does not hold together; the message says why."""
+
+
+class LanguageModelError(InvalidQueryError):
+    """A language model that is not there, or cannot be used as it is asked to."""
+
+
+class LanguageServerError(LanguageModelError, RemoteServiceError):
+    """A server of a language model that cannot be reached, refuses, or fails again and again."""
 
 
 class CollectionError(InvalidQueryError):

@@ -35,12 +35,15 @@ numpydoc_xref_ignore |= {"callable", "collections", "iterable", "iterator", "fil
 # -- References ----------------------------------------------------------------------------------
 
 nitpicky = True
+# The docstrings that pydantic gives to every one of its models.
+nitpick_ignore = [("py:obj", name) for name in ("ConfigDict", "ValidationError", "self")]
 intersphinx_mapping = {
     name: intersphinx_mapping[name] for name in ("python", "numpy", "astropy", "matplotlib")
 } | {
     "PIL": ("https://pillow.readthedocs.io/en/stable/", None),
     "astroquery": ("https://astroquery.readthedocs.io/en/latest/", None),
     "mocpy": ("https://cds-astro.github.io/mocpy/", None),
+    "pydantic": ("https://docs.pydantic.dev/latest/", None),
     "pyarrow": ("https://arrow.apache.org/docs/", None),
     "pyvo": ("https://pyvo.readthedocs.io/en/latest/", None),
     "regions": ("https://astropy-regions.readthedocs.io/en/stable/", None),

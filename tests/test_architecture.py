@@ -21,17 +21,26 @@ EVERYWHERE = {"cache", "config", "exceptions", "files", "logger"}
 
 ROOMS = {
     "cli": {"building", "core", "demo", "encoders", "evaluation", "index", "notebook"}
-    | {"simulation", "training", "vocabulary"},
+    | {"pairs.summarize", "simulation", "training", "vocabulary"},
     "demo": {"building", "core", "encoders", "evaluation", "notebook", "results", "simulation"}
     | {"training"},
-    "building": {"archive", "collection", "encoders", "images", "index", "pairs", "training"},
+    "building": {
+        "archive",
+        "collection",
+        "columns",
+        "encoders",
+        "images",
+        "index",
+        "pairs",
+        "training",
+    },
     "archive": {"columns", "criteria", "images", "sky"},
     "core": {"archive", "collection", "encoders", "images", "index", "results", "searching"},
     "searching": {"collection", "index"},
-    "evaluation": {"encoders", "images", "notebook.tiles", "pairs", "vocabulary"},
+    "evaluation": {"encoders", "images", "language", "notebook.tiles", "pairs", "vocabulary"},
     "training": {"captions", "encoders", "evaluation.in_batch", "images", "pairs"},
     "encoders": {"captions", "images"},
-    "pairs": {"columns", "images"},
+    "pairs": {"columns", "images", "language", "vocabulary"},
     "index": {"collection", "columns", "criteria", "sky"},
     "simulation": {"columns", "images.footprint"},
     "results": {"archive", "columns", "sky", "vo"},
@@ -43,6 +52,7 @@ ROOMS = {
     "criteria": {"columns", "sky"},
     "images": set(),
     "sky": set(),
+    "language": set(),
     "vocabulary": set(),
     "cache": {"config"},
     "config": set(),
@@ -54,11 +64,11 @@ ROOMS = {
 """What each room may import besides `EVERYWHERE`."""
 
 OWNERS = {
-    "torch": {"encoders", "training"},
+    "torch": {"encoders", "language", "training"},
     "torchvision": {"encoders", "training"},
     "open_clip": {"encoders", "training"},
     "timm": {"encoders", "training"},
-    "transformers": {"encoders", "training"},
+    "transformers": {"encoders", "language", "training"},
     "qdrant_client": {"index"},
     "qdrant_edge": {"index"},
     "astroquery.mast": {"archive"},
@@ -67,6 +77,9 @@ OWNERS = {
     "matplotlib": {"evaluation.figures", "notebook"},
     "photutils": {"simulation"},
     "sklearn": {"evaluation"},
+    "openai": {"language"},
+    "outlines": {"language"},
+    "pydantic": {"evaluation.language_judge", "index", "language", "pairs.summarize"},
 }
 """Rooms, or modules of rooms, that may import a library."""
 

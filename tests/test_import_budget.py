@@ -11,7 +11,10 @@ HEAVY = (
     "matplotlib",
     "mocpy",
     "open_clip",
+    "openai",
+    "outlines",
     "photutils",
+    "pydantic",
     "qdrant_client",
     "qdrant_edge",
     "regions",
@@ -65,6 +68,10 @@ def test_package_imports_nothing_heavy():
 
 def test_query_class_imports_nothing_heavy():
     assert heavy_imports("from astro_paperclip import PaperclipMast, PaperclipResult") == []
+
+
+def test_pairs_import_nothing_heavy():
+    assert heavy_imports("import astro_paperclip.pairs") == []
 
 
 def test_the_sky_imports_nothing_heavy_and_is_not_imported_by_others():

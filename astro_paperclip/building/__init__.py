@@ -6,6 +6,7 @@ from astro_paperclip.building.indexing import IndexReport, index_pairs
 from astro_paperclip.building.recipe import RECIPES, BuildRecipe
 from astro_paperclip.building.report import BuildReport, StageReport
 from astro_paperclip.building.stages import STAGES
+from astro_paperclip.building.summaries import summarize_collection
 
 __all__ = [
     "RECIPES",
@@ -17,4 +18,5 @@ __all__ = [
     "build",
     "describe_collection",
     "index_pairs",
+    "summarize_collection",
 ]

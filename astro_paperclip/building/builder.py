@@ -18,7 +18,7 @@ from astro_paperclip.collection import Collection
 from astro_paperclip.exceptions import ArchiveError, CollectionError, InvalidQueryError
 from astro_paperclip.index.locking import IndexLock
 
-__all__ = ["build"]
+__all__ = ["build", "columns_added"]
 
 _LOCK = ".build.lock"
 
@@ -107,6 +107,36 @@ def build(
     return BuildReport(
         path, tuple(reports), requests - before[0], n_bytes - before[1], faults - before[2]
     )
+
+
+@contextmanager
+def columns_added(path: Path) -> Iterator[None]:
+    """Keep a collection to oneself while its tables get columns that no stage reads.
+
+    What was built from the tables before is as current afterwards as it was.
+
+    Parameters
+    ----------
+    path : `~pathlib.Path`
+        The collection's directory.
+
+    Raises
+    ------
+    CollectionLockedError
+        If another process builds the collection.
+    """
+    with _alone(path):
+        ledger = Ledger(path)
+        recipe = BuildRecipe().as_dict() | Collection.open(path).recipe
+        current = [
+            stage
+            for stage in STAGES
+            if ledger.entry(stage.name).get("key") == _key(stage, path, recipe, ledger)
+        ]
+        yield
+        for stage in current:
+            entry = ledger.entry(stage.name)
+            ledger.write(stage.name, **entry | {"key": _key(stage, path, recipe, ledger)})
 
 
 def _asked(mast: Mast) -> tuple[int, int, Counter]:
@@ -210,7 +240,7 @@ def _bring_up_to_date(stage: Stage, work: Work, ledger: Ledger) -> StageReport:
         raise ArchiveError(
             f"The stage {stage.name!r} has to ask the archive, which it may not when offline."
         )
-    key = _key(stage, work, ledger)
+    key = _key(stage, work.home, work.recipe.as_dict(), ledger)
     if ledger.entry(stage.name).get("key") != key:
         # What was made from something else must not be taken for a part of what comes now.
         ledger.write(stage.name, key="")
@@ -225,19 +255,19 @@ def _is_current(stage: Stage, work: Work, ledger: Ledger) -> bool:
     """Say whether a stage has nothing to do."""
     entry = ledger.entry(stage.name)
     return (
-        entry.get("key") == _key(stage, work, ledger)
+        entry.get("key") == _key(stage, work.home, work.recipe.as_dict(), ledger)
         and "report" in entry
         and "failed" not in entry["report"]["left_out"]
         and stage.is_whole(work)
     )
 
 
-def _key(stage: Stage, work: Work, ledger: Ledger) -> str:
-    values = work.recipe.as_dict()
+def _key(stage: Stage, home: Path, values: dict[str, Any], ledger: Ledger) -> str:
+    """Return what a stage's output depends on; ``values`` are those of the recipe."""
     settings = {name: values[name] for name in stage.settings}
     if stage.follows:
         settings["follows"] = ledger.entry(stage.follows).get("key")
-    inputs = [] if stage.keeps else [work.home / name for name in stage.inputs]
+    inputs = [] if stage.keeps else [home / name for name in stage.inputs]
     if settings.get("proposals"):
         inputs.append(Path(settings["proposals"]).expanduser())
     return fingerprint(settings, inputs)

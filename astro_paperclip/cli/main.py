@@ -27,6 +27,7 @@ from astro_paperclip.cli import (
     info,
     query,
     simulate,
+    summarize,
     train,
 )
 
@@ -37,10 +38,15 @@ _FAILURE = 1
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 _OBJECTS_BETWEEN_COLLECTIONS = 200_000
-_EXTRAS = {"matplotlib": "evaluation", "sklearn": "evaluation"}
+_EXTRAS = {
+    "matplotlib": "evaluation",
+    "openai": "summaries",
+    "outlines": "summaries",
+    "sklearn": "evaluation",
+}
 
 _VERBS = (
-    *(demo, simulate, build, train, evaluate, describe),
+    *(demo, simulate, build, summarize, train, evaluate, describe),
     *(index, index_create, index_copy, index_finish, index_check, index_upgrade),
     *(query, info),
 )

@@ -1,5 +1,6 @@
 """Measure how well an encoder finds the caption of an image, and the image of a caption."""
 
+from astro_paperclip.evaluation.agreement import RecordedJudge, judge_agreement
 from astro_paperclip.evaluation.descriptions import describe, encode_labels, nearest_labels
 from astro_paperclip.evaluation.evaluate import evaluate
 from astro_paperclip.evaluation.graded import graded_metrics, similarity_metrics, vote_metrics
@@ -12,6 +13,7 @@ from astro_paperclip.evaluation.human_judgements import (
 )
 from astro_paperclip.evaluation.in_batch import in_batch_metrics
 from astro_paperclip.evaluation.judges import Judge, KeywordJudge
+from astro_paperclip.evaluation.language_judge import LanguageJudge
 from astro_paperclip.evaluation.ndcg import ndcg, relevance_matrix
 from astro_paperclip.evaluation.ranks import Ranks, rank_pairs
 from astro_paperclip.evaluation.records import (
@@ -31,8 +33,10 @@ __all__ = [
     "ImageDistances",
     "Judge",
     "KeywordJudge",
+    "LanguageJudge",
     "PaperCurves",
     "Ranks",
+    "RecordedJudge",
     "RunLogs",
     "Votes",
     "describe",
@@ -41,6 +45,7 @@ __all__ = [
     "format_report",
     "graded_metrics",
     "in_batch_metrics",
+    "judge_agreement",
     "ndcg",
     "nearest_labels",
     "query_relevance",

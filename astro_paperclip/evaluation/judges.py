@@ -1,10 +1,11 @@
 """Judges: who says whether what was found answers a query."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Protocol, runtime_checkable
+
+from astro_paperclip.vocabulary.words import plain_words
 
 __all__ = ["SYNONYMS", "Judge", "KeywordJudge"]
 
@@ -68,23 +69,6 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
 }
 """Other names of what the paper's ten queries ask for, of our own choice; keys and values are
 compared as `KeywordJudge` compares words."""
-
-_LETTERS_THEN_DIGITS = re.compile(r"(?<=[^\W\d_])(?=\d)")
-_WORD = re.compile(r"[^\W_]+")
-_POSSESSIVE = re.compile(r"['’]s?\b")
-_GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "λ": "lambda", "ω": "omega"}
-_IRREGULAR = {
-    "lens": "lens",
-    "lenses": "lens",
-    "nebulae": "nebula",
-    "novae": "nova",
-    "nuclei": "nucleus",
-    "supernovae": "supernova",
-    "haloes": "halo",
-    "dwarves": "dwarf",
-}
-_PLURAL_ES = ("sses", "xes", "ches", "shes")
-_NO_PLURAL = ("ss", "us", "is")
 
 
 @runtime_checkable
@@ -154,7 +138,7 @@ class KeywordJudge:
     def __init__(self, synonyms: Mapping[str, Iterable[str]] = SYNONYMS, *, gap: int = 1) -> None:
         if gap < 0:
             raise ValueError(f"The number of words in a gap cannot be negative: {gap}.")
-        self._synonyms = {_words(query): tuple(names) for query, names in synonyms.items()}
+        self._synonyms = {plain_words(query): tuple(names) for query, names in synonyms.items()}
         self._gap = gap
         self._patterns: dict[str, re.Pattern] = {}
 
@@ -181,14 +165,14 @@ class KeywordJudge:
 
     def _pattern(self, query: str) -> re.Pattern:
         """Return an expression that finds a name in words that are joined by spaces."""
-        words = _words(query)
+        words = plain_words(query)
         if not words:
             raise ValueError(f"The query {query!r} holds no word to look for.")
         any_words = rf"(?:\S+ ){{0,{self._gap}}}"
         # "clusters of the Galaxy" are not clusters of galaxies
         other_words = rf"(?:(?!the |our )\S+ ){{0,{self._gap}}}"
         names = []
-        for name in (words, *map(_words, self._synonyms.get(words, ()))):
+        for name in (words, *map(plain_words, self._synonyms.get(words, ()))):
             parts = [f"{re.escape(word)} " for word in name]
             names.append(any_words.join(parts))
             if len(parts) == 2:
@@ -199,27 +183,4 @@ class KeywordJudge:
 @lru_cache(maxsize=1024)
 def _normal_form(text: str) -> str:
     """Return the words of a text between spaces; several queries ask for the same texts."""
-    return f" {' '.join(_words(text))} "
-
-
-def _words(text: str) -> tuple[str, ...]:
-    """Return the words of a text in the form in which they are compared."""
-    for letter, name in _GREEK.items():
-        text = text.replace(letter, name)
-    text = unicodedata.normalize("NFKD", text).casefold()
-    text = "".join(letter for letter in text if not unicodedata.combining(letter))
-    text = _LETTERS_THEN_DIGITS.sub(" ", _POSSESSIVE.sub("", text))
-    return tuple(map(_singular, _WORD.findall(text)))
-
-
-def _singular(word: str) -> str:
-    """Return the singular of an English noun, by rule."""
-    if word in _IRREGULAR:
-        return _IRREGULAR[word]
-    if len(word) > 4 and word.endswith("ies"):
-        return f"{word[:-3]}y"
-    if word.endswith(_PLURAL_ES):
-        return word[:-2]
-    if len(word) > 3 and word.endswith("s") and not word.endswith(_NO_PLURAL):
-        return word[:-1]
-    return word
+    return f" {' '.join(plain_words(text))} "

@@ -73,8 +73,9 @@ def make_pairs(
     -------
     pairs : `~astropy.table.Table`
         One row a complete preview, in their order: ``image`` (absolute path), ``text``,
-        ``title``, ``category``, ``group_id``, ``cycle``, ``preview``, and all columns of the
-        observations. ``meta["left_out"]`` says by reason how many previews became no pair.
+        ``title``, ``category``, ``group_id``, ``cycle``, ``preview``, ``summary`` where the
+        proposals have one, and all columns of the observations. ``meta["left_out"]`` says by
+        reason how many previews became no pair.
 
     Raises
     ------
@@ -101,6 +102,8 @@ def make_pairs(
         "cycle": [proposal["cycle"] for proposal in of_row],
         "preview": [preview["preview"] for preview in usable],
     }
+    if "summary" in proposals.colnames:
+        values["summary"] = [proposal["summary"] for proposal in of_row]
     pairs = Table(meta={"caption": caption, "left_out": left_out})
     for name, texts in values.items():
         pairs[name] = Column(text_array(texts), description=COLUMNS[name].description)
@@ -118,10 +121,11 @@ def _check_columns(what: str, table: Table, names: tuple[str, ...]) -> None:
 
 def _described(proposals: Table, caption: Callable[[Mapping[str, str]], str]) -> dict[str, dict]:
     """Return each proposal with its caption, by its plain number."""
-    columns = [_texts(proposals[name]) for name in _PROPOSAL_COLUMNS]
+    names = [name for name in (*_PROPOSAL_COLUMNS, "summary") if name in proposals.colnames]
+    columns = [_texts(proposals[name]) for name in names]
     described = {}
     for values in zip(*columns, strict=True):
-        proposal = dict(zip(_PROPOSAL_COLUMNS, values, strict=True))
+        proposal = dict(zip(names, values, strict=True))
         described[_plain(proposal["proposal_id"])] = proposal | {"text": caption(proposal)}
     return described
 

@@ -19,6 +19,7 @@ VERBS = [
     "demo",
     "simulate",
     "build",
+    "summarize",
     "train",
     "evaluate",
     "describe",

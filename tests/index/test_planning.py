@@ -262,7 +262,9 @@ class TestPages:
         monkeypatch.setattr(
             graph._engine,
             "nearest",
-            lambda *args, **options: nearest(*args, **options)[: None if exact else 5],
+            lambda *args, exact, **options: nearest(*args, exact=exact, **options)[
+                : None if exact else 5
+            ],
         )
         vector = many.vectors[4]
         assert ids_of(graph.search(vector)) == many.ranking(vector)[0][:10]

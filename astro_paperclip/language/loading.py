@@ -1,0 +1,168 @@
+"""Load a language model by its name, or reach one by its server's address."""
+
+import ipaddress
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from urllib.parse import urlsplit
+
+from astro_paperclip.exceptions import LanguageModelError, LanguageServerError
+from astro_paperclip.language.keys import KEY_VARIABLE, find_key, without_key
+from astro_paperclip.language.model import LanguageModel
+from astro_paperclip.logger import log
+
+__all__ = ["load_model"]
+
+
+def load_model(
+    name: str, *, device: str | None = None, retries: int = 5, timeout: float = 120.0
+) -> LanguageModel:
+    """Load a language model, or reach one on a server.
+
+    Parameters
+    ----------
+    name : str
+        ``https://HOST/v1`` or ``http://HOST:PORT/v1``, the address of a server with OpenAI's
+        interface, as vLLM, llama.cpp and Ollama have it; ``#MODEL`` behind it names one of
+        several models. Anything else is a model of transformers: a folder, or a name on the
+        Hugging Face Hub.
+    device : str, optional
+        Where a local model runs. Default: CUDA where there is one. There it is loaded with four
+        bits a weight if ``bitsandbytes`` and ``accelerate`` are installed.
+    retries : int, optional
+        How often a request to a server is sent again after it failed, with growing pauses or
+        those that the server asks for.
+    timeout : float, optional
+        How long to wait for a server (s).
+
+    Returns
+    -------
+    LanguageModel
+
+    Raises
+    ------
+    LanguageModelError
+        If there is no such model, or the address is none.
+    LanguageServerError
+        If the server cannot be reached or refuses.
+
+    Notes
+    -----
+    A server gets all that is asked of the model, abstracts and queries. Its address is logged;
+    nothing is sent to any other. Its key, if it needs one, is taken from the environment
+    variable ``ASTRO_PAPERCLIP_API_KEY`` or from the keyring, and is sent over an encrypted
+    connection or to this very machine only.
+    """
+    if "://" in name:
+        return _on_server(name, retries, timeout)
+    return _local(name, device)
+
+
+def _on_server(address: str, retries: int, timeout: float) -> LanguageModel:
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise LanguageModelError(f"{address!r} is no address of a server: give https://HOST/v1.")
+    if parts.username or parts.password:
+        raise LanguageModelError(
+            f"The address of {parts.hostname} holds a user or a password: put the key into the "
+            f"environment variable {KEY_VARIABLE}."
+        )
+    if parts.query:
+        raise LanguageModelError(f"The address of {parts.hostname} must hold no '?'.")
+    key = find_key(parts.hostname)
+    if key and parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise LanguageModelError(
+            f"The key for {parts.hostname} is not sent over http, which anyone can read: give an "
+            f"address with https, or remove the key from {KEY_VARIABLE} or the keyring."
+        )
+    url = f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
+    import openai
+    import outlines
+
+    with _without_variables_of_others():
+        client = openai.OpenAI(
+            api_key=key or "none", base_url=url, max_retries=retries, timeout=timeout
+        )
+    model_name = parts.fragment or _only_model(client, url, key)
+    log.info(f"Prompts are sent to {url}, to the model {model_name}.")
+    model = outlines.from_openai(client, model_name)
+    return LanguageModel(model, f"{model_name} at {url}", secret=key)
+
+
+@contextmanager
+def _without_variables_of_others() -> Iterator[None]:
+    """Hide what the client would take from the environment and send along.
+
+    Keys, headers and names of an organization in it are meant for OpenAI's own server.
+    """
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("OPENAI_")}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _only_model(client, url: str, key: str) -> str:
+    """Return the name of the model that a server has, if it is one."""
+    import openai
+
+    try:
+        names = sorted(model.id for model in client.models.list())
+    except openai.OpenAIError as error:
+        status = getattr(error, "status_code", None)
+        why = f"it answers {status}" if status else without_key(error, key)
+        raise LanguageServerError(f"The server {url} does not list its models: {why}") from None
+    if len(names) != 1:
+        listed = ", ".join(names) or "none"
+        raise LanguageModelError(f"{url} has the models {listed}: name one as {url}#MODEL.")
+    return names[0]
+
+
+def _local(name: str, device: str | None) -> LanguageModel:
+    import outlines
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    in_four_bits = device.startswith("cuda") and all(map(find_spec, ("bitsandbytes", "accelerate")))
+    options = {"dtype": "auto"}
+    if in_four_bits:
+        options["device_map"] = device
+        options["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_compute_dtype=torch.bfloat16,
+        )
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name)
+        model = AutoModelForCausalLM.from_pretrained(name, **options)
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise LanguageModelError(
+            f"There is no language model {name!r}: give a folder, a name on the Hugging Face Hub, "
+            f"or a server's address https://HOST/v1. ({reason[:200]})"
+        ) from error
+    model = model if in_four_bits else model.to(device)
+    _write_start_once(tokenizer)
+    return LanguageModel(outlines.from_transformers(model.eval(), tokenizer), name)
+
+
+def _write_start_once(tokenizer) -> None:
+    """Keep a chat template from writing the mark of the start that the tokenizer writes too.
+
+    A model reads twice the same mark as something that it was not trained on.
+    """
+    if not (tokenizer.chat_template and tokenizer.bos_token):
+        return
+    chat = [{"role": "user", "content": "x"}]
+    text = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+    if tokenizer(text).input_ids[:2] == [tokenizer.bos_token_id] * 2:
+        tokenizer.chat_template = "{%- set bos_token = '' -%}" + tokenizer.chat_template
