@@ -6,11 +6,12 @@ engine works out when it is asked. Words are stemmed and stop words left out, in
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, NamedTuple
-
-import qdrant_edge
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from astro_paperclip.exceptions import InvalidQueryError
+
+if TYPE_CHECKING:
+    import qdrant_edge
 
 __all__ = ["TEXT_COLUMNS", "WORDS", "WordWeights", "query_words", "row_words"]
 
@@ -70,10 +71,13 @@ def query_words(text: str) -> WordWeights:
 
 
 @cache
-def _model() -> qdrant_edge.Bm25:
+def _model() -> "qdrant_edge.Bm25":
+    # Names of this module are imported by those who open no index, and need no engine.
+    import qdrant_edge
+
     return qdrant_edge.Bm25()
 
 
-def _weights(sparse: qdrant_edge.SparseVector) -> WordWeights | None:
+def _weights(sparse: "qdrant_edge.SparseVector") -> WordWeights | None:
     indices = list(sparse.indices)
     return WordWeights(indices, list(sparse.values)) if indices else None
