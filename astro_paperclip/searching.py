@@ -1,7 +1,8 @@
 """A collection as a query needs it: its index, its encoder, and the vectors of recent queries."""
 
+import difflib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,12 @@ from typing import Any
 import numpy as np
 
 from astro_paperclip.collection import Collection
-from astro_paperclip.exceptions import CollectionError, IndexMismatchError
+from astro_paperclip.columns import COLUMNS
+from astro_paperclip.exceptions import (
+    CollectionError,
+    IndexMismatchError,
+    InvalidQueryError,
+)
 from astro_paperclip.index import is_address, open_store
 
 __all__ = ["SearchedCollection"]
@@ -69,10 +75,12 @@ class SearchedCollection:
     @property
     def description(self) -> dict:
         """What was searched, for the provenance of a result."""
+        # Without a text or a picture no encoder is loaded.
+        known = vars(self).get("encoder")
         return {
             "collection": str(self.record.path),
-            "encoder": self.encoder.name,
-            "fingerprint": self.encoder.fingerprint,
+            "encoder": known.name if known else self.record.encoder_name,
+            "fingerprint": self.record.encoder_fingerprint,
             "count": self.store.count(),
         }
 
@@ -80,6 +88,25 @@ class SearchedCollection:
     def folder(self) -> Path | None:
         """Where the collection's pictures lie; `None` for one on a server."""
         return None if self.record.is_on_server else self.record.path
+
+    def check_columns(self, names: Iterable[str]) -> None:
+        """Raise an error that names a column which no row of the collection has.
+
+        Raises
+        ------
+        InvalidQueryError
+            If one of the names is neither a column of MAST's nor one of the collection's own.
+        """
+        lacking = {name for name in names if name not in COLUMNS}
+        present = set()
+        for record in self.store.scroll() if lacking else ():
+            present |= record.payload.keys()
+            if lacking <= present:
+                return
+        for name in sorted(lacking - present):
+            near = difflib.get_close_matches(name, [*present, *COLUMNS], n=1)
+            advice = f" Did you mean {near[0]!r}?" if near else ""
+            raise InvalidQueryError(f"There is no column {name!r} in {self.record.path}.{advice}")
 
     def vector(self, digest: str, encode: Callable[[], np.ndarray]) -> np.ndarray:
         """Return the vector of a query, encoded only if it is not remembered."""

@@ -35,8 +35,9 @@ ROOMS = {
         "training",
     },
     "archive": {"columns", "criteria", "images", "sky"},
-    "core": {"archive", "collection", "encoders", "images", "index", "results", "searching"},
-    "searching": {"collection", "index"},
+    "core": {"archive", "collection", "columns", "criteria", "encoders", "images", "index"}
+    | {"results", "searching", "sky"},
+    "searching": {"collection", "columns", "index"},
     "evaluation": {"encoders", "images", "language", "notebook.tiles", "pairs", "vocabulary"},
     "training": {"captions", "encoders", "evaluation.in_batch", "images", "pairs"},
     "encoders": {"captions", "images"},

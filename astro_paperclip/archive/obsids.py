@@ -175,4 +175,4 @@ def _checked(value: Any) -> str:
 
 
 def _warn(fault: str) -> None:
-    warnings.warn(f"{fault}: their products are not asked for.", InputWarning, stacklevel=4)
+    warnings.warn(f"{fault}: they are left out.", InputWarning, stacklevel=4)

@@ -19,8 +19,9 @@ def hit_columns(hits: Iterable, first_rank: int = 1) -> list[Column]:
     Parameters
     ----------
     hits : iterable
-        Objects with ``.id`` (str), ``.score`` (float) and ``.payload`` (mapping of column names
-        to values; `None`, NaN or absence is a missing value).
+        Objects with ``.id`` (str), ``.score`` (float; NaN where nothing was ranked) and
+        ``.payload`` (mapping of column names to values; `None`, NaN or absence is a missing
+        value).
     first_rank : int
         Rank of the best hit.
 
@@ -28,21 +29,31 @@ def hit_columns(hits: Iterable, first_rank: int = 1) -> list[Column]:
     -------
     columns : list of `~astropy.table.Column`
         `CONTRACT_COLUMNS` first; one row a hit, by falling score; equal scores by ``obsid``,
-        then by id. Masked where a value is missing, but for the contract columns.
+        then by id. Where nothing was ranked they stay in their order, and scores are masked.
+        Masked where a value is missing, but for the other contract columns.
     """
-    hits = sorted(hits, key=lambda hit: (-hit.score, _obsid(hit.payload.get("obsid")), hit.id))
+    hits = list(hits)
+    scores = np.array([hit.score for hit in hits], dtype=np.float64)
+    if not np.isnan(scores).any():
+        hits.sort(key=lambda hit: (-hit.score, _obsid(hit.payload.get("obsid")), hit.id))
+        scores[::-1].sort()
     payloads = [hit.payload for hit in hits]
     values = {
         "rank": np.arange(first_rank, first_rank + len(hits), dtype=np.int64),
-        "score": np.array([hit.score for hit in hits], dtype=np.float64),
+        "score": np.ma.masked_invalid(scores) if np.isnan(scores).any() else scores,
         "obsid": text_column([_obsid(payload.get("obsid")) for payload in payloads]),
     }
     for name in CONTRACT_COLUMNS[3:]:
         values[name] = text_column([_text(_known(p.get(name))) or "" for p in payloads])
-    columns = [_described(Column(values[name], name=name), COLUMNS[name]) for name in values]
+    made = {name: _kind_of(column)(column, name=name) for name, column in values.items()}
+    columns = [_described(column, COLUMNS[name]) for name, column in made.items()]
     others = (name for name in _payload_names(payloads) if name not in values)
     columns += [_payload_column(name, [_known(p.get(name)) for p in payloads]) for name in others]
     return columns
+
+
+def _kind_of(values: np.ndarray) -> type[Column]:
+    return MaskedColumn if isinstance(values, np.ma.MaskedArray) else Column
 
 
 def text_column(texts: list[str]) -> np.ndarray:

@@ -54,9 +54,10 @@ def summarized(table: Table, names: list[str], width: int | None = None) -> Tabl
         if name in table.colnames:
             texts = _printed(table[name])
             is_news = any(texts) and texts not in shown.values()
-            if is_news or name in CONTRACT_COLUMNS[:2]:
+            # Where nothing was ranked there are no scores to show.
+            if is_news or name == "rank" or (name == "score" and not texts):
                 shown[name] = texts
-    if set(shown) == set(CONTRACT_COLUMNS[:2]) and "image" in table.colnames:
+    if shown.keys() <= set(CONTRACT_COLUMNS[:2]) and "image" in table.colnames:
         shown["image"] = [PurePath(image).name for image in _printed(table["image"])]
     if width is not None:
         shown = _fitted(shown, width)
@@ -69,9 +70,10 @@ def summarized(table: Table, names: list[str], width: int | None = None) -> Tabl
 
 
 def _printed(column: Column) -> list[str]:
-    if column.name == "score":
-        return [format(value, _SCORE_FORMAT) for value in column]
     masked = np.ma.getmaskarray(column)
+    if column.name == "score":
+        scores = zip(column, masked, strict=True)
+        return ["" if is_missing else format(v, _SCORE_FORMAT) for v, is_missing in scores]
     return [
         "" if is_missing else " ".join(str(cell).split())
         for cell, is_missing in zip(column, masked, strict=True)

@@ -11,6 +11,7 @@ from astro_paperclip.index.address import ServerAddress
 from astro_paperclip.index.profiles import Profile
 from astro_paperclip.index.server.connection import Connection
 from astro_paperclip.index.server.settings import final_settings
+from astro_paperclip.index.words import WORDS
 
 __all__ = ["end_bulk_load"]
 
@@ -66,10 +67,12 @@ def end_bulk_load(
 
 def _wait_until_built(connection: Connection, address: ServerAddress, progress: bool) -> None:
     calm = 0
+    having_words = models.Filter(must=[models.HasVectorCondition(has_vector=WORDS)])
+    words = connection.call("count", address.collection, count_filter=having_words).count
     with tqdm(unit="vectors", desc="building the graph", disable=not progress) as bar:
         while True:
             found = connection.call("get_collection", address.collection)
-            _show(bar, found)
+            _show(bar, found, words)
             _check_optimizers(found, address)
             calm = calm + 1 if found.status == models.CollectionStatus.GREEN else 0
             if calm == _CALM_ANSWERS:
@@ -80,9 +83,10 @@ def _wait_until_built(connection: Connection, address: ServerAddress, progress: 
             time.sleep(_PAUSE)
 
 
-def _show(bar: Any, found: models.CollectionInfo) -> None:
+def _show(bar: Any, found: models.CollectionInfo, words: int) -> None:
     bar.total = found.points_count
-    bar.n = found.indexed_vectors_count or 0
+    # The server's number has the words in it, which always have an index.
+    bar.n = max(0, (found.indexed_vectors_count or 0) - words)
     bar.refresh()
 
 

@@ -296,6 +296,7 @@ def test_payload_is_what_would_be_searched(refusing, picture):
         "offset": 0,
         "score_threshold": None,
         "max_per_proposal": None,
+        "select_cols": None,
     }
     payload = refusing.query_image(picture, get_query_payload=True)
     assert payload["image"] == str(picture)
