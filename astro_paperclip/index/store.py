@@ -134,7 +134,7 @@ class Store(Protocol):
         limit, offset : int
             How many points to return, after how many better ones.
         exact : bool, optional
-            Whether every vector that fits must be compared. By default the store decides; `False`
+            Whether every vector that fits must be compared. By default the store decides; ``False``
             asks for the graph wherever there is one.
         using : str, optional
             Name of the vector that is searched. By default the main one.

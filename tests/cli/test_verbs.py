@@ -75,7 +75,7 @@ def test_index_create_for_an_encoder(replace, capsys):
     assert main(arguments.split()) == 0
     assert given(load).items() >= {"name": "my-encoder", "device": "cpu"}.items()
     assert given(create) == {
-        "address": "http://a/b",
+        "location": "http://a/b",
         "dimension": 512,
         "encoder": "abc",
         "profile": "cluster",
@@ -92,8 +92,14 @@ def test_index_create_for_a_length(replace):
 def test_index_finish(replace, capsys):
     finish = replace("index.finish_index", return_value=True)
     assert main(["index", "finish", "http://a/b", "--quiet"]) == 0
-    assert given(finish) == {"address": "http://a/b", "progress": False}
+    assert given(finish) == {"location": "http://a/b", "progress": False, "force": False}
     assert capsys.readouterr().out == "http://a/b has its graph.\n"
+
+
+def test_index_finish_by_force(replace):
+    finish = replace("index.finish_index", return_value=True)
+    assert main(["index", "finish", "hubble", "--force"]) == 0
+    assert given(finish) == {"location": "hubble", "progress": True, "force": True}
 
 
 def test_views_are_those_of_the_encoders():

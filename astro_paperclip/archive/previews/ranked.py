@@ -43,13 +43,14 @@ def get_previews(
         Whether to show a progress bar.
     **options
         ``mast``, ``max_side``, ``cloud``, ``max_connections``, ``retry_failed`` and ``offline``, as
-        `download_previews` takes them.
+        `~astro_paperclip.archive.download_previews` takes them.
 
     Returns
     -------
     previews : `~astropy.table.Table`
-        As of `download_previews`, by rank where the observations are ranked; ``rank`` and
-        ``score`` come first, and ``image`` is the path of the file. Each picture occurs once.
+        As of `~astro_paperclip.archive.download_previews`, by rank where the observations are
+        ranked; ``rank`` and ``score`` come first, and ``image`` is the path of the file. Each
+        picture occurs once.
 
     Raises
     ------
