@@ -6,6 +6,7 @@ whose few points are fetched and looked at one by one.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,9 @@ _POSITION_ORDER = 12
 
 _FOOTPRINT_ORDER = 10
 """Deepest order of the cells of a footprint: 3.4 arcmin wide, about a field of Hubble's."""
+
+_KEPT_REGIONS = 64
+"""Regions whose cells are kept: working them out takes longer than a search."""
 
 _FOOTPRINT_COLUMN = "s_region"
 _POSITION_IN_FOOTPRINT = "position in footprint"
@@ -92,37 +96,52 @@ def located(where: Filter, engine: Engine) -> Any:
 
 
 def _within(region: Any, engine: Engine) -> Filter:
-    from astro_paperclip.sky import Circle, cover
+    from astro_paperclip.sky import Circle
 
     if isinstance(region, Circle):
         return Cone(region.ra, region.dec, region.radius)
-    inside, boundary = cover(region, _POSITION_ORDER)
-    doubtful = InCells(CELLS_FIELD, tuple(boundary.tolist()))
+    inside, boundary = _cover(region)
+    doubtful = InCells(CELLS_FIELD, boundary)
     verified = [
         record.id
         for record in _fetched(doubtful, engine)
         if region.contains(*position_of(record.payload))
     ]
-    return Or((InCells(CELLS_FIELD, tuple(inside.tolist())), HasId(tuple(verified))))
+    return Or((InCells(CELLS_FIELD, inside), HasId(tuple(verified))))
 
 
 def _overlapping(region: Any, engine: Engine) -> Filter:
-    from astro_paperclip.sky import cover, query_cells
-
-    inside, _ = cover(region, _POSITION_ORDER)
+    inside, _ = _cover(region)
     certain = And(
         (
             Match(FLAGS_FIELD, (_POSITION_IN_FOOTPRINT,)),
-            InCells(CELLS_FIELD, tuple(inside.tolist())),
+            InCells(CELLS_FIELD, inside),
         )
     )
-    near = InCells(FOOTPRINT_FIELD, tuple(query_cells(region, _FOOTPRINT_ORDER)))
+    near = InCells(FOOTPRINT_FIELD, _footprint_cells(region))
     verified = [
         record.id
         for record in _fetched(And((near, Not(certain))), engine)
         if _overlaps(region, record.payload)
     ]
     return Or((certain, HasId(tuple(verified))))
+
+
+@lru_cache(_KEPT_REGIONS)
+def _cover(region: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the cells in a region, and those on its boundary."""
+    from astro_paperclip.sky import cover
+
+    inside, boundary = cover(region, _POSITION_ORDER)
+    return tuple(inside.tolist()), tuple(boundary.tolist())
+
+
+@lru_cache(_KEPT_REGIONS)
+def _footprint_cells(region: Any) -> tuple[int, ...]:
+    """Return the cells of which a footprint has one that overlaps a region."""
+    from astro_paperclip.sky import query_cells
+
+    return tuple(query_cells(region, _FOOTPRINT_ORDER))
 
 
 def _fetched(where: Any, engine: Engine) -> list[Record]:
