@@ -2,18 +2,13 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from astro_paperclip.exceptions import CollectionError
 from astro_paperclip.index.address import is_address
 from astro_paperclip.index.manifest import how_to_index
-from astro_paperclip.index.opening import check_installed
+from astro_paperclip.index.opening import open_store, store_class
 from astro_paperclip.index.profiles import Profile
 from astro_paperclip.index.validation import checked_dimension
-
-if TYPE_CHECKING:
-    from astro_paperclip.index.embedded import EmbeddedStore
-    from astro_paperclip.index.server import ServerStore
 
 __all__ = ["create_index", "finish_index"]
 
@@ -60,7 +55,8 @@ def create_index(
     """
     profile = Profile.named(profile)
     dimension = checked_dimension(dimension)
-    with _opened(location, dimension=dimension, encoder=encoder, profile=profile):
+    store = store_class(location)
+    with store(location, mode="w", dimension=dimension, encoder=encoder, profile=profile):
         return profile
 
 
@@ -105,24 +101,10 @@ def finish_index(
     DiskSpaceError
         If the disk has no room for a second copy of the index.
     """
-    if is_address(location):
-        with _opened(location) as store:
-            return store.finish(progress)
-    if not (Path(location) / "index").is_dir():
+    if not is_address(location) and not (Path(location) / "index").is_dir():
         raise CollectionError(
             f"There is no index in {location}. Make one with: {how_to_index(location)}"
         )
-    with _opened(location) as store:
-        return store.finish(progress, force=force)
-
-
-def _opened(location: str | os.PathLike, **options: object) -> "EmbeddedStore | ServerStore":
-    if is_address(location):
-        check_installed("qdrant_client", "qdrant-client")
-        from astro_paperclip.index.server import ServerStore
-
-        return ServerStore(location, mode="w", **options)
-    check_installed("qdrant_edge", "qdrant-edge-py")
-    from astro_paperclip.index.embedded import EmbeddedStore
-
-    return EmbeddedStore(location, mode="w", **options)
+    options = {} if is_address(location) else {"force": force}
+    with open_store(location, mode="w") as store:
+        return store.finish(progress, **options)

@@ -2,13 +2,18 @@
 
 import os
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from astro_paperclip.exceptions import CollectionError
 from astro_paperclip.index.address import is_address
 from astro_paperclip.index.schema import SCHEMA_VERSION
 from astro_paperclip.index.store import Store
 
-__all__ = ["check_installed", "open_store"]
+if TYPE_CHECKING:
+    from astro_paperclip.index.embedded import EmbeddedStore
+    from astro_paperclip.index.server import ServerStore
+
+__all__ = ["check_installed", "open_store", "store_class"]
 
 
 def open_store(
@@ -70,17 +75,23 @@ def open_store(
     ...     [hit.payload["target_name"] for hit in store.search(np.ones(4))]
     ['M 51']
     """
-    # An engine is loaded by those who open an index, not by everyone who imports a name.
     location = os.fspath(location)
+    store = store_class(location)
+    return store(location, mode=mode, dimension=dimension, encoder=encoder, oldest=oldest)
+
+
+def store_class(location: str | os.PathLike) -> "type[EmbeddedStore | ServerStore]":
+    """Return the class of the store at a location, whose engine must be installed."""
+    # An engine is loaded by those who open an index, not by everyone who imports a name.
     if is_address(location):
         check_installed("qdrant_client", "qdrant-client")
         from astro_paperclip.index.server import ServerStore
 
-        return ServerStore(location, mode=mode, dimension=dimension, encoder=encoder, oldest=oldest)
+        return ServerStore
     check_installed("qdrant_edge", "qdrant-edge-py")
     from astro_paperclip.index.embedded import EmbeddedStore
 
-    return EmbeddedStore(location, mode=mode, dimension=dimension, encoder=encoder, oldest=oldest)
+    return EmbeddedStore
 
 
 def check_installed(module: str, package: str) -> None:

@@ -290,6 +290,7 @@ class StoreReader:
 
     def _vector_facts(self) -> dict[str, dict[str, Any]]:
         """Return length, encoder and number of all vectors by name, the main one first."""
+        self._check_open()
         if self._manifest is None:
             return {}
         main = {"dimension": self._dimension, "encoder": self._manifest.encoder}

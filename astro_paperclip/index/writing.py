@@ -12,6 +12,7 @@ from astro_paperclip.criteria import Filter
 from astro_paperclip.exceptions import CollectionError, IndexMismatchError, InvalidQueryError
 from astro_paperclip.index.engine import VECTOR
 from astro_paperclip.index.manifest import COMPLETE, INTERRUPTED, WRITING
+from astro_paperclip.index.profiles import Profile
 from astro_paperclip.index.reading import StoreReader
 from astro_paperclip.index.validation import (
     checked_dimension,
@@ -23,14 +24,18 @@ from astro_paperclip.index.validation import (
 
 __all__ = ["StoreWriter"]
 
+_DEFAULT_PROFILE = "laptop"
+
 
 class StoreWriter(StoreReader):
     """Changes what a subclass opens, and records whether that was finished.
 
-    Attributes that the subclass sets: those of `StoreReader`, and ``_mode``.
+    Attributes that the subclass sets: those of `StoreReader`, ``_mode``, and ``_profile``, the one
+    that an index is to be made with, if it was given.
     """
 
     _mode: str
+    _profile: Profile | None
     _has_written: bool = False
 
     def add_vector(self, name: str, dimension: int, encoder: str | None = None) -> None:
@@ -167,6 +172,17 @@ class StoreWriter(StoreReader):
                     self._settle()
             self._release()
         self.close()
+
+    @property
+    def _profile_to_make(self) -> Profile:
+        """The profile of an index that is made now."""
+        return self._profile or Profile.named(_DEFAULT_PROFILE)
+
+    @property
+    def _made_with(self) -> Profile:
+        """The profile of the index that is there."""
+        recorded = self._manifest.profile
+        return Profile.from_content(recorded) if recorded else Profile.named(_DEFAULT_PROFILE)
 
     def _mark_writing(self) -> None:
         self._has_written = True

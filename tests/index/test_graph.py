@@ -218,6 +218,8 @@ class TestBuilding:
         assert list(tmp_path.iterdir()) == []
         create_index(tmp_path, 4)
         assert not finish_index(tmp_path, force=True)
+        (tmp_path / "other" / "index").mkdir(parents=True)
+        assert not finish_index(tmp_path / "other", force=True)
 
     def test_someone_reads(self, location):
         with open_store(location), pytest.raises(CollectionLockedError, match="open elsewhere"):

@@ -30,7 +30,6 @@ from astro_paperclip.index.manifest import (
     Manifest,
     how_to_index,
 )
-from astro_paperclip.index.profiles import Profile
 from astro_paperclip.index.validation import check_room
 from astro_paperclip.index.writing import StoreWriter
 
@@ -42,7 +41,6 @@ INDEX = "index"
 SHARD = "shard"
 """Folder of the engine's files in that of the index."""
 
-_DEFAULT_PROFILE = "laptop"
 _BROKEN_OFF = {WRITING: INTERRUPTED, BUILDING: COMPLETE}
 """States of an index that a dead process left, and those it has when it is in order again."""
 
@@ -51,14 +49,13 @@ class OpenedFolder(StoreWriter):
     """Opens the index of a directory for a subclass, alone or beside other readers.
 
     Attributes that the subclass sets: those of `StoreWriter`, what it was called with
-    (``_encoder``, ``_oldest``, ``_profile``), ``_folder``, that of the index, ``_held``, what
-    is to be released in the end, and ``_finalizer``, which does that.
+    (``_encoder``, ``_oldest``), ``_folder``, that of the index, ``_held``, what is to be released
+    in the end, and ``_finalizer``, which does that.
     """
 
     _folder: Path
     _encoder: str | None
     _oldest: int
-    _profile: Profile | None
     _held: ExitStack
     _finalizer: Callable[[], None]
 
@@ -152,7 +149,7 @@ class OpenedFolder(StoreWriter):
             vector=VECTOR,
             engine=ENGINE,
             engine_version=engine_version(),
-            profile=(self._profile or Profile.named(_DEFAULT_PROFILE)).as_content(),
+            profile=self._profile_to_make.as_content(),
         )
         datatype = self._made_with.datatype
         with written_whole_folder(self._folder) as temporary:
@@ -164,11 +161,6 @@ class OpenedFolder(StoreWriter):
             write_manifest(self._manifest, temporary)
         self._hold(Shard.load(self._shard_folder, self._folder))
 
-    @property
-    def _made_with(self) -> Profile:
-        recorded = self._manifest.profile
-        return Profile.from_content(recorded) if recorded else Profile.named(_DEFAULT_PROFILE)
-
     def _read_manifest(self) -> Manifest:
         manifest = read_manifest(self._folder, self._oldest)
         manifest.check_vectors_of(self._encoder, self._dimension, self._folder)
@@ -178,10 +170,11 @@ class OpenedFolder(StoreWriter):
 
     def _check_contents(self) -> None:
         """Check that all points and vectors are there, and that they can be found."""
-        count = self.count()
+        vectors = self._vector_facts()
+        count = vectors[VECTOR]["count"]
         if count != self._manifest.count:
             raise self._damaged(f"it has {count} of {self._manifest.count} points")
-        for name, facts in self._vector_facts().items():
+        for name, facts in vectors.items():
             recorded = self._manifest.vectors.get(name, facts)
             if facts["count"] != recorded["count"]:
                 raise self._damaged(

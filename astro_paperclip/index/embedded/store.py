@@ -30,6 +30,7 @@ from astro_paperclip.index.embedded.graph import (
 )
 from astro_paperclip.index.embedded.opening import INDEX, OpenedFolder
 from astro_paperclip.index.embedded.shard import Shard
+from astro_paperclip.index.engine import VECTOR
 from astro_paperclip.index.manifest import (
     BUILDING,
     COMPLETE,
@@ -194,17 +195,17 @@ class EmbeddedStore(OpenedFolder):
             name, the main one first: ``dimension``, ``encoder``, and ``count``, the number of
             points that have it).
         """
-        manifest = self._manifest
+        manifest, vectors = self._manifest, self._vector_facts()
         return {
             "location": str(self._location),
             "engine": manifest.engine if manifest else None,
             "engine_version": manifest.engine_version if manifest else None,
-            "count": self.count(),
+            "count": vectors[VECTOR]["count"] if vectors else 0,
             "dimension": self._dimension,
             "encoder": manifest.encoder if manifest else self._encoder,
             "state": manifest.state if manifest else "empty",
             "profile": self._made_with.as_content() if manifest else {},
-            "vectors": self._vector_facts(),
+            "vectors": vectors,
         }
 
     def finish(self, progress: bool, *, force: bool = False) -> bool:
@@ -233,8 +234,10 @@ class EmbeddedStore(OpenedFolder):
         """
         self._check_writable()
         count = self.count()
+        if not count:
+            return False
         has_graph = self._engine.graph_size() > _LEAST_OF_A_GRAPH * count
-        if not count or not (force or has_graph or is_worth_a_graph(count)):
+        if not (force or has_graph or is_worth_a_graph(count)):
             return False
         if self._has_written:
             self.flush()

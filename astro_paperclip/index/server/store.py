@@ -44,8 +44,6 @@ OLDEST_SERVER = (1, 16)
 OLDEST_TO_JOIN = (1, 18)
 """The first version whose collections other vectors can join."""
 
-_DEFAULT_PROFILE = "laptop"
-
 
 class ServerStore(StoreWriter):
     """A `~astro_paperclip.index.Store` in a collection of a Qdrant server.
@@ -147,12 +145,6 @@ class ServerStore(StoreWriter):
         if self._encoder and not self._manifest.encoder and not self.count():
             self._record(encoder=self._encoder)
 
-    @property
-    def _made_with(self) -> Profile:
-        """The profile of the collection that is there."""
-        recorded = self._manifest.profile
-        return Profile.from_content(recorded) if recorded else Profile.named(_DEFAULT_PROFILE)
-
     def _manifest_in(self, found: models.CollectionInfo) -> Manifest:
         remedy = f"choose another name than {self._location.collection!r}."
         content = (found.config.metadata or {}).get(METADATA_KEY)
@@ -187,7 +179,7 @@ class ServerStore(StoreWriter):
             vector=VECTOR,
             engine=ENGINE,
             engine_version=self._server_version,
-            profile=(self._profile or Profile.named(_DEFAULT_PROFILE)).as_content(),
+            profile=self._profile_to_make.as_content(),
         )
         make_collection(self._connection, name, manifest)
         self._adopt()
@@ -274,18 +266,19 @@ class ServerStore(StoreWriter):
             the main one first: ``dimension``, ``encoder``, and ``count``, the number of points
             that have it).
         """
+        vectors = self._vector_facts()
         return {
             "location": str(self._location),
             "engine": ENGINE,
             "engine_version": self._server_version,
-            "count": self.count(),
+            "count": vectors[VECTOR]["count"] if vectors else 0,
             "dimension": self._dimension,
             "encoder": self._manifest.encoder if self._manifest else self._encoder,
             "state": self._manifest.state if self._manifest else "empty",
             "collection": self._manifest.collection if self._manifest else {},
             "profile": self._made_with.as_content() if self._manifest else {},
             "is_loading": self._manifest is not None and self._is_loading(),
-            "vectors": self._vector_facts(),
+            "vectors": vectors,
         }
 
     def describe(self, collection: Mapping[str, Any]) -> None:
