@@ -51,6 +51,7 @@ class SearchedCollection:
     def __init__(self, location: str, load_encoder: Callable[[Collection], Any]):
         self._load_encoder = load_encoder
         self._vectors = OrderedDict()
+        self._known_count = None
         if is_address(location):
             self.store = open_store(location)
             self.record = _record_on_server(location, self.store.info()["collection"])
@@ -81,8 +82,14 @@ class SearchedCollection:
             "collection": str(self.record.path),
             "encoder": known.name if known else self.record.encoder_name,
             "fingerprint": self.record.encoder_fingerprint,
-            "count": self.store.count(),
+            "count": self._count(),
         }
+
+    def _count(self) -> int:
+        # Nobody changes a directory's index while it is open here; one on a server may grow.
+        if self._known_count is None or self.record.is_on_server:
+            self._known_count = self.store.count()
+        return self._known_count
 
     @property
     def folder(self) -> Path | None:
