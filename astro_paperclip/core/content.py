@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from astroquery.exceptions import InputWarning
 
-from astro_paperclip.archive.obsids import read_obsids
 from astro_paperclip.core.requests import (
     checked_options,
     checked_text,
     identified_image,
+    obsids_of,
     text_request,
 )
 from astro_paperclip.core.searcher import Searcher
@@ -201,7 +201,7 @@ class ContentQueries(Searcher):
         ... )  # doctest: +SKIP
         """
         options = checked_options(limit, offset, score_threshold, max_per_proposal, select_cols)
-        obsids = _obsids(observations)
+        obsids = obsids_of(observations)
         request = {
             "kind": "similar",
             "similar_to": obsids,
@@ -262,10 +262,3 @@ def unit_sum(vectors: list[np.ndarray]) -> np.ndarray:
     if length < 1e-6 * len(vectors):
         raise InvalidQueryError("What is searched for has opposite directions, which cancel out.")
     return (total / length).astype(np.float32)
-
-
-def _obsids(observations: Any) -> list[str]:
-    obsids = read_obsids(observations)["obsid"].tolist()
-    if not obsids:
-        raise InvalidQueryError("No observation was given to compare with, or none has an obsid.")
-    return obsids

@@ -1,14 +1,15 @@
 """Observations that meet criteria, where nothing is said of what they show."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import islice
 
+import numpy as np
 from astropy import units as u
 from astropy.coordinates import angular_separation
 
 from astro_paperclip.criteria import Filter
 from astro_paperclip.index import Hit, Record, Store
+from astro_paperclip.index.ranking import thinned
 from astro_paperclip.index.schema import position_of
 
 __all__ = ["listed"]
@@ -46,32 +47,22 @@ def listed(
     """
     records = store.scroll(where)
     if centre is not None:
-        records = iter(_nearest_first(records, *centre))
+        records = _nearest_first(records, *centre)
     if max_per_proposal is not None:
-        records = _thinned(records, max_per_proposal)
+        records = thinned(records, max_per_proposal, "proposal_id")
     chosen = islice(records, offset, offset + limit)
     return [Hit(record.id, float("nan"), record.payload) for record in chosen]
 
 
 def _nearest_first(records: Iterable[Record], ra: float, dec: float) -> list[Record]:
-    found = []
-    for record in records:
-        position = position_of(record.payload)
-        if position is None:
-            found.append((float("inf"), record))
-            continue
-        degrees = (*position, ra, dec)
-        distance = angular_separation(*(value * u.deg for value in degrees)).to_value(u.arcsec)
-        record.payload["distance"] = float(distance)
-        found.append((float(distance), record))
-    return [record for _, record in sorted(found, key=lambda item: (item[0], item[1].id))]
-
-
-def _thinned(records: Iterable[Record], most: int) -> Iterator[Record]:
-    counts = Counter()
-    for record in records:
-        proposal = record.payload.get("proposal_id")
-        # Points without a proposal have nothing in common.
-        counts[proposal] += proposal not in (None, "")
-        if counts[proposal] <= most:
-            yield record
+    records = list(records)
+    unknown = (np.nan, np.nan)
+    places = np.array([position_of(record.payload) or unknown for record in records])
+    places = np.radians(places.reshape(-1, 2))
+    distances = angular_separation(*places.T, *np.radians([ra, dec]))
+    for record, distance in zip(records, (distances * u.rad).to_value(u.arcsec), strict=True):
+        if not np.isnan(distance):
+            record.payload["distance"] = float(distance)
+    # Those without a distance come last, as NaN does.
+    order = np.lexsort((np.array([record.id for record in records]), distances))
+    return [records[row] for row in order]

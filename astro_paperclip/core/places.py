@@ -13,9 +13,9 @@ from astro_paperclip.exceptions import InvalidQueryError
 if TYPE_CHECKING:
     from astro_paperclip.sky import Circle, Shape
 
-__all__ = ["DEFAULT_RADIUS", "circle_round", "resolved", "shape_of"]
+__all__ = ["shape_of"]
 
-DEFAULT_RADIUS = 0.2 * u.deg
+_DEFAULT_RADIUS = 0.2 * u.deg
 """Radius round coordinates and objects where none is given: that of `astroquery.mast`."""
 
 
@@ -55,11 +55,11 @@ def shape_of(coordinates: Any, object_name: str | None, radius: Any, region: Any
     if not given:
         return None
     radius = _checked_radius(radius)
-    centre = resolved(object_name) if coordinates is None else coordinates
-    return circle_round(centre, radius)
+    centre = _resolved(object_name) if coordinates is None else coordinates
+    return _circle_round(centre, radius)
 
 
-def resolved(object_name: str) -> SkyCoord:
+def _resolved(object_name: str) -> SkyCoord:
     """Return where an object is (ICRS), by CDS's name resolver, which is asked over the network.
 
     Raises
@@ -77,7 +77,7 @@ def resolved(object_name: str) -> SkyCoord:
         ) from error
 
 
-def circle_round(coordinates: Any, radius: Angle) -> "Circle":
+def _circle_round(coordinates: Any, radius: Angle) -> "Circle":
     """Return the circle round one position.
 
     Raises
@@ -107,7 +107,7 @@ def circle_round(coordinates: Any, radius: Angle) -> "Circle":
 
 
 def _checked_radius(radius: Any) -> Angle:
-    radius = DEFAULT_RADIUS if radius is None else radius
+    radius = _DEFAULT_RADIUS if radius is None else radius
     try:
         # Numbers are degrees, as everywhere in astroquery.
         angle = Angle(radius, u.deg)

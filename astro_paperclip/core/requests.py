@@ -10,11 +10,19 @@ from typing import Any
 
 import numpy as np
 
+from astro_paperclip.archive.obsids import read_obsids
 from astro_paperclip.config import conf
 from astro_paperclip.exceptions import ImageError, InvalidQueryError
 from astro_paperclip.images import read_image
 
-__all__ = ["checked_options", "checked_text", "identified_image", "plain_criteria", "text_request"]
+__all__ = [
+    "checked_options",
+    "checked_text",
+    "identified_image",
+    "obsids_of",
+    "plain_criteria",
+    "text_request",
+]
 
 
 def checked_options(
@@ -92,6 +100,20 @@ def identified_image(image: Any) -> tuple[Any, dict[str, str | None]]:
     picture = read_image(image)
     digest = hashlib.sha256(f"{picture.size}".encode() + picture.tobytes()).hexdigest()
     return picture, {"image": None, "sha256": digest}
+
+
+def obsids_of(observations: Any) -> list[str]:
+    """Return the obsids of observations to compare with, each once.
+
+    Raises
+    ------
+    InvalidQueryError
+        If something is no obsid, or there is none.
+    """
+    obsids = read_obsids(observations)["obsid"].tolist()
+    if not obsids:
+        raise InvalidQueryError("No observation was given to compare with, or none has an obsid.")
+    return obsids
 
 
 def plain_criteria(criteria: Mapping[str, Any]) -> dict[str, Any]:

@@ -139,10 +139,13 @@ class Searcher(BaseQuery):
         limit, threshold = request["limit"], request["score_threshold"]
         # One more than asked for tells whether the limit cuts a set of matches short.
         wanted = limit if threshold is None else limit + 1
-        options = {"max_per_group": request["max_per_proposal"]}
-        if where is not None:
-            options["where"] = where
-        hits = searched.store.search(vector, limit=wanted, offset=request["offset"], **options)
+        hits = searched.store.search(
+            vector,
+            where,
+            limit=wanted,
+            offset=request["offset"],
+            max_per_group=request["max_per_proposal"],
+        )
         if threshold is not None:
             hits = [hit for hit in hits if hit.score >= threshold]
         if len(hits) > limit:

@@ -4,7 +4,6 @@ import os
 import warnings
 from typing import Any
 
-from astro_paperclip.archive.obsids import read_obsids
 from astro_paperclip.core.content import ContentQueries, unit_sum
 from astro_paperclip.core.listing import listed
 from astro_paperclip.core.places import shape_of
@@ -12,6 +11,7 @@ from astro_paperclip.core.requests import (
     checked_options,
     checked_text,
     identified_image,
+    obsids_of,
     plain_criteria,
     text_request,
 )
@@ -191,7 +191,7 @@ class SelectionQueries(ContentQueries):
             text = checked_text(text)
             content["text"] = text_request(text)
         if similar_to is not None:
-            obsids = read_obsids(similar_to)["obsid"].tolist()
+            obsids = obsids_of(similar_to)
             content["similar_to"] = obsids
         if not content and image is None and score_threshold is not None:
             raise InvalidQueryError(

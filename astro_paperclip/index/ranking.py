@@ -1,18 +1,20 @@
 """Pages of a ranking: which of the points that answer a query are returned."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from operator import index as whole_number
-from typing import Any
+from typing import Any, TypeVar
 
 from astro_paperclip.exceptions import InvalidQueryError
 from astro_paperclip.index.filters import json_path
 from astro_paperclip.index.planning import GRAPH_DEPTH
-from astro_paperclip.index.store import Hit
+from astro_paperclip.index.store import Hit, Record
 
-__all__ = ["ExactRanking", "GraphRanking", "Page"]
+__all__ = ["ExactRanking", "GraphRanking", "Page", "thinned"]
+
+Point = TypeVar("Point", Hit, Record)
 
 _Find = Callable[[int], list[Hit]]
 """Gives so many of the points that answer a query, by falling score."""
@@ -131,22 +133,36 @@ class Page:
         depth = max(count, GRAPH_DEPTH)
         while True:
             hits = ranking.first(depth)
-            kept = self._kept(hits)
+            kept = list(thinned(hits, self.max_per_group, self.group_by))
             if len(kept) >= count or len(hits) < depth:
                 return kept
             depth *= 2
 
-    def _kept(self, hits: Sequence[Hit]) -> list[Hit]:
-        counts = Counter()
-        kept = []
-        for hit in hits:
-            value = hit.payload.get(self.group_by)
-            # Points without a value have nothing in common.
-            group = hit.id if value in (None, "", []) else repr(value)
-            counts[group] += 1
-            if counts[group] <= self.max_per_group:
-                kept.append(hit)
-        return kept
+
+def thinned(points: Iterable[Point], most: int, group_by: str) -> Iterator[Point]:
+    """Iterate over points, of which not too many have the same value of a column.
+
+    Parameters
+    ----------
+    points : iterable of Hit or Record
+        The best first, with the column in their payloads. Those without a value have nothing in
+        common.
+    most : int
+        How many points with the same value there may be.
+    group_by : str
+        The column.
+
+    Yields
+    ------
+    Hit or Record
+    """
+    counts = Counter()
+    for point in points:
+        value = point.payload.get(group_by)
+        group = point.id if value in (None, "", []) else repr(value)
+        counts[group] += 1
+        if counts[group] <= most:
+            yield point
 
 
 def _by_score(hits: Iterable[Hit]) -> list[Hit]:
