@@ -8,7 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["written_whole", "written_whole_folder"]
+__all__ = ["check_free", "written_whole", "written_whole_folder"]
+
+
+def check_free(path: str | os.PathLike, overwrite: bool) -> None:
+    """Raise `OSError` if there is a file in the place of one to be written."""
+    if Path(path).exists() and not overwrite:
+        raise OSError(f"File {os.fspath(path)!r} exists: give overwrite=True to replace it.")
 
 
 @contextmanager

@@ -60,9 +60,7 @@ class LanguageJudge:
     ) -> None:
         if attempts < 1:
             raise LanguageModelError(f"attempts must be a whole number from 1, not {attempts!r}.")
-        if isinstance(model, str):
-            model = load_model(model)
-        self.model = model if isinstance(model, LanguageModel) else LanguageModel(model)
+        self.model = load_model(model)
         self.name = f"{self.model.name}, prompt {_VERSION}"
         self._seeds = range(seed, seed + attempts)
 

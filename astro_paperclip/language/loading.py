@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from typing import Any
 from urllib.parse import urlsplit
 
 from astro_paperclip.exceptions import LanguageModelError, LanguageServerError
@@ -16,17 +17,17 @@ __all__ = ["load_model"]
 
 
 def load_model(
-    name: str, *, device: str | None = None, retries: int = 5, timeout: float = 120.0
+    name: Any, *, device: str | None = None, retries: int = 5, timeout: float = 120.0
 ) -> LanguageModel:
     """Load a language model, or reach one on a server.
 
     Parameters
     ----------
-    name : str
+    name : str, LanguageModel, outlines model or callable
         ``https://HOST/v1`` or ``http://HOST:PORT/v1``, the address of a server with OpenAI's
         interface, as vLLM, llama.cpp and Ollama have it; ``#MODEL`` behind it names one of
-        several models. Anything else is a model of transformers: a folder, or a name on the
-        Hugging Face Hub.
+        several models. Any other text is a model of transformers: a folder, or a name on the
+        Hugging Face Hub. What is loaded already is given back, as a `LanguageModel`.
     device : str, optional
         Where a local model runs. Default: CUDA where there is one. There it is loaded with four
         bits a weight if ``bitsandbytes`` and ``accelerate`` are installed.
@@ -54,6 +55,8 @@ def load_model(
     variable ``ASTRO_PAPERCLIP_API_KEY`` or from the keyring, and is sent over an encrypted
     connection or to this very machine only.
     """
+    if not isinstance(name, str):
+        return name if isinstance(name, LanguageModel) else LanguageModel(name)
     if "://" in name:
         return _on_server(name, retries, timeout)
     return _local(name, device)

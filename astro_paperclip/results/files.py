@@ -8,7 +8,6 @@ read back by ``PaperclipResult.read``. Plain tables read the same files.
 import os
 import unicodedata
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from astropy.table import Column, MaskedColumn, Table
 from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_paperclip.columns import COLUMNS
-from astro_paperclip.files import written_whole
+from astro_paperclip.files import check_free, written_whole
 from astro_paperclip.results.cells import text_column
 from astro_paperclip.results.provenance import KEYWORD, read_searches, written_searches
 
@@ -55,7 +54,7 @@ def _write_votable(
     if not isinstance(output, str | os.PathLike):
         votable.to_xml(output, tabledata_format=tabledata_format)
         return
-    _check_free(output, overwrite)
+    check_free(output, overwrite)
     with written_whole(output) as temporary:
         votable.to_xml(str(temporary), tabledata_format=tabledata_format)
 
@@ -86,7 +85,7 @@ def _write_fits(result: Any, output: Any, *, overwrite: bool = False, **kwargs: 
     if not isinstance(output, str | os.PathLike):
         table.write(output, format="fits", **kwargs)
         return
-    _check_free(output, overwrite)
+    check_free(output, overwrite)
     with written_whole(output) as temporary:
         table.write(temporary, format="fits", overwrite=True, **kwargs)
 
@@ -103,11 +102,6 @@ def _remember(result: Table, values: list[str]) -> None:
     searches = [search for value in values for search in read_searches(value)]
     if searches:
         result.meta["searches"] = searches
-
-
-def _check_free(output: str | os.PathLike, overwrite: bool) -> None:
-    if Path(output).exists() and not overwrite:
-        raise OSError(f"File {str(output)!r} exists: give overwrite=True to replace it.")
 
 
 def _tidied(table: Table) -> Table:

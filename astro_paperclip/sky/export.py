@@ -23,7 +23,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 
 from astro_paperclip.exceptions import InvalidQueryError
-from astro_paperclip.files import written_whole
+from astro_paperclip.files import check_free, written_whole
 from astro_paperclip.sky.healpix import MAX_ORDER
 from astro_paperclip.sky.polygon import Polygon
 from astro_paperclip.sky.shapes import Box, Circle, Shape, Union
@@ -190,8 +190,7 @@ def write_ds9(
     from regions import PointSkyRegion, Regions
 
     path = Path(path)
-    if path.exists() and not overwrite:
-        raise OSError(f"File {str(path)!r} exists: give overwrite=True to replace it.")
+    check_free(path, overwrite)
     drawn = []
     for shape, position, label in zip(shapes, positions.icrs, labels, strict=True):
         text = _NOT_IN_LABELS.sub(" ", label).strip()

@@ -37,9 +37,7 @@ class GuidedSummarizer:
     version = f"prompt {PROMPT_VERSION}"
 
     def __init__(self, model: str | LanguageModel | Any) -> None:
-        if isinstance(model, str):
-            model = load_model(model)
-        self.model = model if isinstance(model, LanguageModel) else LanguageModel(model)
+        self.model = load_model(model)
         self.name = self.model.name
 
     def __call__(self, abstracts: Sequence[str], seed: int = 0) -> list[Summary | None]:
