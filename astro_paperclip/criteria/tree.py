@@ -85,7 +85,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Cone:
-    """The position is nearer to a point of the sky than a radius.
+    """The position lies in a circle on the sky, or on its rim.
 
     Parameters
     ----------

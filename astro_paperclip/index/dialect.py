@@ -34,12 +34,6 @@ class Dialect(Protocol):
     ) -> Any:
         """Return that a field is a number within bounds."""
 
-    def is_near(self, field: str, lon: float, lat: float, radius: float) -> Any:
-        """Return that a position is less than a radius (m) from another one (deg)."""
-
-    def is_missing(self, field: str) -> Any:
-        """Return that a point has no value in a field."""
-
     def has_id(self, ids: Sequence[str]) -> Any:
         """Return that a point's id is one of some; none of them: never."""
 

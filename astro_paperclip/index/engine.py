@@ -79,6 +79,9 @@ class Engine(Protocol):
     def delete(self, where: Any) -> None:
         """Remove the points that fit."""
 
+    def remove_former_indexes(self) -> None:
+        """Remove the indexes of fields that only earlier versions of the package made."""
+
 
 def by_point(vectors: Mapping[str, Sequence[np.ndarray | None]]) -> Iterator[dict[str, list]]:
     """Iterate over the vectors of each point by name, without those that it lacks."""

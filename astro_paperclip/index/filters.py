@@ -9,7 +9,6 @@ from typing import Any
 
 from astro_paperclip.criteria import (
     And,
-    Cone,
     Filter,
     Match,
     Not,
@@ -20,12 +19,9 @@ from astro_paperclip.criteria import (
 )
 from astro_paperclip.exceptions import InvalidQueryError
 from astro_paperclip.index.dialect import Dialect
-from astro_paperclip.index.schema import FLAGS_FIELD, POSITION_FIELD, flag, lon_lat
+from astro_paperclip.index.schema import FLAGS_FIELD, flag
 
 __all__ = ["HasId", "InCells", "expanded", "json_path", "translated"]
-
-_EARTH_RADIUS = 6371008.8
-"""Radius of Qdrant's sphere (m): the mean radius that the ``geo`` crate's haversine uses."""
 
 
 @dataclass(frozen=True)
@@ -138,16 +134,6 @@ def _(where: InCells, dialect: Dialect) -> Any:
 @translated.register
 def _(where: HasId, dialect: Dialect) -> Any:
     return dialect.all_of([dialect.has_id(where.ids)])
-
-
-@translated.register
-def _(where: Cone, dialect: Dialect) -> Any:
-    if where.radius == 180:
-        return dialect.none_of([dialect.is_missing(POSITION_FIELD)])
-    # The engine leaves out the rim itself.
-    radius = math.radians(where.radius * (1 + 1e-9)) * _EARTH_RADIUS
-    centre = lon_lat(where.ra, where.dec)
-    return dialect.all_of([dialect.is_near(POSITION_FIELD, **centre, radius=radius)])
 
 
 def json_path(field: str) -> str:

@@ -45,10 +45,6 @@ class StoreReader:
         """Version of the form of the stored rows."""
         return self._manifest.schema_version if self._manifest else SCHEMA_VERSION
 
-    def mark_upgraded(self) -> None:
-        """Say that all rows have been stored again, in the present form."""
-        self._manifest = replace(self._manifest, schema_version=SCHEMA_VERSION)
-
     def vector_of(self, encoder: str) -> str | None:
         """Return the name of the vector that an encoder made.
 

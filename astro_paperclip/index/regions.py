@@ -31,6 +31,9 @@ _POSITION_ORDER = 12
 _FOOTPRINT_ORDER = 10
 """Deepest order of the cells of a footprint: 3.4 arcmin wide, about a field of Hubble's."""
 
+_DEEPER_CELLS = 4 * 4 ** (_FOOTPRINT_ORDER + 1)
+"""The first cell (NUNIQ) that is deeper than those of a footprint."""
+
 _KEPT_REGIONS = 64
 """Regions whose cells are kept: working them out takes longer than a search."""
 
@@ -57,7 +60,7 @@ def add_cells(payloads: Sequence[dict[str, Any]]) -> None:
         ra, dec = np.transpose([positions[row] for row in placed])
         for row, cells in zip(placed, ancestors(ra, dec, _POSITION_ORDER).tolist(), strict=True):
             payloads[row][CELLS_FIELD] = cells
-            payloads[row][FOOTPRINT_FIELD] = cells[: _FOOTPRINT_ORDER + 1]
+            payloads[row][FOOTPRINT_FIELD] = [cell for cell in cells if cell < _DEEPER_CELLS]
     footprints = [known_footprint(payload.get(_FOOTPRINT_COLUMN)) for payload in payloads]
     outlined = [row for row, footprint in enumerate(footprints) if footprint is not None]
     cells = many_footprint_cells([footprints[row] for row in outlined], _FOOTPRINT_ORDER)
@@ -81,11 +84,13 @@ def located(where: Filter, engine: Engine) -> Any:
     Returns
     -------
     Filter
-        The same tree without `~astro_paperclip.criteria.Within` and
-        `~astro_paperclip.criteria.Overlaps`.
+        The same tree without `~astro_paperclip.criteria.Cone`,
+        `~astro_paperclip.criteria.Within` and `~astro_paperclip.criteria.Overlaps`.
     """
 
     def locate(node: Filter) -> Any:
+        if isinstance(node, Cone):
+            return _within(_circle(node), engine)
         if isinstance(node, Within):
             return _within(node.region, engine)
         if isinstance(node, Overlaps):
@@ -95,11 +100,13 @@ def located(where: Filter, engine: Engine) -> Any:
     return replaced(where, locate)
 
 
-def _within(region: Any, engine: Engine) -> Filter:
+def _circle(cone: Cone) -> Any:
     from astro_paperclip.sky import Circle
 
-    if isinstance(region, Circle):
-        return Cone(region.ra, region.dec, region.radius)
+    return Circle(cone.ra, cone.dec, cone.radius)
+
+
+def _within(region: Any, engine: Engine) -> Filter:
     inside, boundary = _cover(region)
     doubtful = InCells(CELLS_FIELD, boundary)
     verified = [

@@ -18,34 +18,30 @@ __all__ = [
     "CELLS_FIELD",
     "FLAGS_FIELD",
     "FOOTPRINT_FIELD",
+    "FORMER_FIELDS",
     "INDEXED_FIELDS",
     "NAMESPACE",
     "POSITION_COLUMNS",
-    "POSITION_FIELD",
     "RESERVED_FIELDS",
     "SCHEMA_VERSION",
     "flag",
     "from_payload",
-    "lon_lat",
     "point_id",
     "position_of",
     "to_payload",
 ]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Version of what this module writes."""
 
 NAMESPACE = uuid.UUID("0d0a82eb-5b32-50f9-ab8f-0aed36d2a0aa")
 """Namespace of the ids of points: ``uuid5(NAMESPACE_URL, "urn:astro_paperclip:preview")``."""
 
-POSITION_FIELD = "loc"
-"""Payload field with the position on the sky as ``{"lon": deg, "lat": deg}``."""
-
 CELLS_FIELD = "_cells"
-"""Payload field with the HEALPix cells (NUNIQ) that the position lies in, at many orders."""
+"""Payload field with the HEALPix cells (NUNIQ) that the position lies in, at some orders."""
 
 FOOTPRINT_FIELD = "_footprint"
-"""Payload field with the HEALPix cells (NUNIQ) that the footprint may touch, at many orders."""
+"""Payload field with the HEALPix cells (NUNIQ) that the footprint may touch, at some orders."""
 
 FLAGS_FIELD = "_flags"
 """Payload field that lists the booleans of a row as ``"column=true"`` or ``"column=false"``.
@@ -61,20 +57,21 @@ INDEXED_FIELDS = {
     "proposal_id": "keyword",
     "group_id": "keyword",
     "t_min": "float",
-    POSITION_FIELD: "geo",
     FLAGS_FIELD: "keyword",
     CELLS_FIELD: "integer",
     FOOTPRINT_FIELD: "integer",
 }
 """Payload fields with an index, and its type. Filters on other fields work too, but slower."""
 
-RESERVED_FIELDS = frozenset({POSITION_FIELD, CELLS_FIELD, FOOTPRINT_FIELD, FLAGS_FIELD})
+FORMER_FIELDS = frozenset({"loc"})
+"""Payload fields that earlier versions made: ``loc`` was the position, with an index of its own."""
+
+RESERVED_FIELDS = frozenset({CELLS_FIELD, FOOTPRINT_FIELD, FLAGS_FIELD}) | FORMER_FIELDS
 """Payload fields that are no columns: they are made when a row is stored."""
 
 POSITION_COLUMNS = (("s_ra", "s_dec"), ("ra", "dec"))
 """Columns with a position (ICRS, deg), the best first."""
 
-_LARGEST_LATITUDE = 90 - 1e-9
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -124,9 +121,6 @@ def to_payload(row: Mapping[str, Any]) -> dict[str, Any]:
     flags = [flag(name, value) for name, value in payload.items() if isinstance(value, bool)]
     if flags:
         payload[FLAGS_FIELD] = flags
-    position = position_of(payload)
-    if position is not None:
-        payload[POSITION_FIELD] = lon_lat(*position)
     return payload
 
 
@@ -147,24 +141,6 @@ def from_payload(payload: Mapping[str, Any] | None) -> dict[str, Any]:
 def flag(field: str, value: bool) -> str:
     """Return how a boolean is listed in `FLAGS_FIELD`."""
     return f"{field}={'true' if value else 'false'}"
-
-
-def lon_lat(ra: float, dec: float) -> dict[str, float]:
-    """Return a position as the engine's geographic index takes it.
-
-    Parameters
-    ----------
-    ra, dec : float
-        Position (ICRS, deg).
-
-    Returns
-    -------
-    dict
-        ``lon`` in [-180, 180) deg; ``lat`` kept 1e-9 deg (4e-6 arcsec) off the poles, where
-        the engine does not find a point.
-    """
-    latitude = min(max(float(dec), -_LARGEST_LATITUDE), _LARGEST_LATITUDE)
-    return {"lon": (float(ra) + 180) % 360 - 180, "lat": latitude}
 
 
 def position_of(payload: Mapping[str, Any]) -> tuple[float, float] | None:

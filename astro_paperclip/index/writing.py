@@ -14,6 +14,7 @@ from astro_paperclip.index.engine import VECTOR
 from astro_paperclip.index.manifest import COMPLETE, INTERRUPTED, WRITING
 from astro_paperclip.index.profiles import Profile
 from astro_paperclip.index.reading import StoreReader
+from astro_paperclip.index.schema import SCHEMA_VERSION
 from astro_paperclip.index.validation import (
     checked_dimension,
     checked_id,
@@ -142,6 +143,13 @@ class StoreWriter(StoreReader):
             self._mark_writing()
             self._engine.delete(self._translated(where))
         return count
+
+    def mark_upgraded(self) -> None:
+        """Say that all rows have been stored again, in the present form."""
+        self._check_writable()
+        self._mark_writing()
+        self._engine.remove_former_indexes()
+        self._manifest = replace(self._manifest, schema_version=SCHEMA_VERSION)
 
     def flush(self) -> None:
         """Make everything durable, and mark the index as complete."""

@@ -6,7 +6,9 @@ have at least one of a set of whole numbers: the region's `cover`, or its `query
 is lost, whatever rounding does; what else is found must be looked at with `Shape.contains` or
 `~astro_paperclip.sky.overlaps`, unless its cell lies wholly inside.
 
-Cells are nested and written as NUNIQ: 4 * 4^order + number.
+Cells are nested and written as NUNIQ: 4 * 4^order + number. Those around a cell are written down
+at every second order only: half the numbers to store and to read, for regions of somewhat more
+cells.
 """
 
 from collections.abc import Sequence
@@ -31,11 +33,11 @@ from astro_paperclip.sky.spherical import arc_distances, positions, unit_vectors
 __all__ = ["ancestors", "cover", "footprint_cells", "many_footprint_cells", "query_cells"]
 
 _OUTSIDE, _BOUNDARY, _INSIDE = -1, 0, 1
-_FEWEST_CELLS = 12
+_STEP = 2
 
 
 def ancestors(ra: Any, dec: Any, order: int) -> np.ndarray:
-    """Return the cells that positions lie in, at an order and at all orders above it.
+    """Return the cells that positions lie in, at an order and at every second order above it.
 
     Parameters
     ----------
@@ -46,8 +48,8 @@ def ancestors(ra: Any, dec: Any, order: int) -> np.ndarray:
 
     Returns
     -------
-    cells : `numpy.ndarray` of int64, shape (n, order + 1)
-        NUNIQ at the orders 0, 1 ... ``order``.
+    cells : `numpy.ndarray` of int64, shape (n, order // 2 + 1)
+        NUNIQ at the orders ... ``order - 2``, ``order``, ascending.
 
     Raises
     ------
@@ -62,12 +64,10 @@ def ancestors(ra: Any, dec: Any, order: int) -> np.ndarray:
             f"{np.count_nonzero(is_wrong)} of the positions are none, the first in row "
             f"{np.flatnonzero(is_wrong)[0]}: leave them out."
         )
-    levels = np.arange(order + 1)
-    numbers = cells_of(unit_vectors(ra, dec), order)
-    return nuniq(levels, numbers[:, None] >> 2 * (order - levels))
+    return _with_ancestors(order, cells_of(unit_vectors(ra, dec), order))
 
 
-def cover(shape: Shape, max_order: int, max_cells: int = 2000) -> tuple[np.ndarray, np.ndarray]:
+def cover(shape: Shape, max_order: int, max_cells: int = 4000) -> tuple[np.ndarray, np.ndarray]:
     """Divide a region into cells wholly inside and cells that its boundary may run through.
 
     No cell but these has a point of the region. The sky is divided into ever smaller cells; a
@@ -79,9 +79,10 @@ def cover(shape: Shape, max_order: int, max_cells: int = 2000) -> tuple[np.ndarr
     shape : Shape
         The region.
     max_order : int
-        Deepest order, 0 to 29.
+        Deepest order, 0 to 29. Cells are of this and of every second order above it.
     max_cells : int, optional
-        Most cells to return, at least 12. No order is begun that would have more.
+        Most cells to return, at least as many as the whole sky has: 12, or 48 at odd orders.
+        No order is begun that would have more.
 
     Returns
     -------
@@ -96,21 +97,22 @@ def cover(shape: Shape, max_order: int, max_cells: int = 2000) -> tuple[np.ndarr
         If the order is no order, or the number of cells too small.
     """
     _check_order(max_order)
-    if max_cells < _FEWEST_CELLS:
+    order, *deeper = _levels(max_order)
+    if max_cells < len(_whole_sky(order)):
         raise InvalidQueryError(
-            f"The sky has {_FEWEST_CELLS} cells at order 0: max_cells must not be {max_cells}."
+            f"The sky has {len(_whole_sky(order))} cells at order {order}: max_cells must not be "
+            f"{max_cells}."
         )
-    inside, undecided = _divided(shape, 0, np.arange(12))
-    order = 0
-    while order < max_order and len(undecided):
-        held, split = _divided(shape, order + 1, _children(undecided))
+    inside, undecided = _divided(shape, order, _whole_sky(order))
+    for level in deeper:
+        held, split = _divided(shape, level, _parts_of(undecided))
         if len(inside) + len(held) + len(split) > max_cells:
             break
-        inside, undecided, order = np.concatenate([inside, held]), split, order + 1
+        inside, undecided, order = np.concatenate([inside, held]), split, level
     return np.sort(inside), nuniq(order, undecided)
 
 
-def query_cells(shape: Shape, order: int, max_cells: int = 2000) -> list[int]:
+def query_cells(shape: Shape, order: int, max_cells: int = 4000) -> list[int]:
     """Return what to look for among `footprint_cells` to find all that overlap a region.
 
     Parameters
@@ -135,7 +137,7 @@ def query_cells(shape: Shape, order: int, max_cells: int = 2000) -> list[int]:
     """
     cells = np.concatenate(cover(shape, order, max_cells))
     parents = [
-        -_ancestors_of(level, number)[:, :-1] for level, number in orders_with_numbers(cells)
+        -_with_ancestors(level, number)[:, :-1] for level, number in orders_with_numbers(cells)
     ]
     return np.unique(np.concatenate([cells, *(part.ravel() for part in parents)])).tolist()
 
@@ -156,9 +158,9 @@ def footprint_cells(shape: Shape, order: int) -> list[int]:
     Returns
     -------
     cells : list of int
-        Ascending: NUNIQ of the covering cells and of all cells around them up to order 0. For
-        each covering cell above ``order``, which stands for all cells within it, there is also
-        its NUNIQ with a minus.
+        Ascending: NUNIQ of the covering cells and of those around them, as `ancestors` gives
+        them. For each covering cell above ``order``, which stands for all cells within it, there
+        is also its NUNIQ with a minus.
 
     Raises
     ------
@@ -194,7 +196,7 @@ def many_footprint_cells(shapes: Sequence[Shape], order: int) -> list[list[int]]
     rows, codes = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
 
     def add(owners: np.ndarray, level: int, numbers: np.ndarray) -> None:
-        cells = _ancestors_of(level, numbers)
+        cells = _with_ancestors(level, numbers)
         if level < order:
             cells = np.hstack([cells, -cells[:, -1:]])
         rows.append(np.repeat(owners, cells.shape[1]))
@@ -203,8 +205,8 @@ def many_footprint_cells(shapes: Sequence[Shape], order: int) -> list[list[int]]
     for index, part in parts:
         if isinstance(part, Moc):
             for level, numbers in orders_with_numbers(part.nuniq):
-                numbers = np.unique(numbers >> 2 * max(0, level - order))
-                add(np.full(len(numbers), index), min(level, order), numbers)
+                held_by, numbers = _at_level(level, numbers, order)
+                add(np.full(len(numbers), index), held_by, numbers)
     if outlined:
         owners = np.array([index for index, _ in outlined])
         for level, which, numbers in _around([part for _, part in outlined], order):
@@ -227,23 +229,25 @@ def _around(shapes: list[Outlined], order: int) -> list[tuple[int, np.ndarray, n
     circles = [shape.bounding_circle() for shape in shapes]
     centers = unit_vectors([circle.ra for circle in circles], [circle.dec for circle in circles])
     reach = np.radians([circle.radius for circle in circles])
-    radii = np.array([cell_radius(level) for level in range(order + 1)])
+    levels = _levels(order)
+    radii = [cell_radius(level) for level in levels]
     # The deepest order whose cells are not smaller than the circle.
-    depth = np.maximum(np.count_nonzero(radii >= reach[:, None], axis=1) - 1, 0)
-    which, numbers = np.repeat(np.arange(len(shapes)), 12), np.tile(np.arange(12), len(shapes))
+    depth = np.maximum(np.count_nonzero(np.array(radii) >= reach[:, None], axis=1) - 1, 0)
+    sky = _whole_sky(levels[0])
+    which, numbers = np.repeat(np.arange(len(shapes)), len(sky)), np.tile(sky, len(shapes))
     found = []
-    for level in range(order + 1):
+    for step, (level, radius) in enumerate(zip(levels, radii, strict=True)):
         middles = cell_centers(level, numbers)
         # Lengths of chords do for angles here, and need no arctangents.
         away = ((middles - centers[which]) ** 2).sum(axis=1)
-        near = away <= _chord(reach + radii[level])[which] ** 2
+        near = away <= _chord(reach + radius)[which] ** 2
         which, numbers, middles = which[near], numbers[near], middles[near]
-        is_last = depth[which] == level
+        is_last = depth[which] == step
         if is_last.any():
             leaves = which[is_last], numbers[is_last], middles[is_last]
-            found.append((level, *_beside(shapes, reach, *leaves, radii[level])))
-        which = np.repeat(which[~is_last], 4)
-        numbers = _children(numbers[~is_last])
+            found.append((level, *_beside(shapes, reach, *leaves, radius)))
+        which = np.repeat(which[~is_last], 4**_STEP)
+        numbers = _parts_of(numbers[~is_last])
     return found
 
 
@@ -315,14 +319,33 @@ def _relation_to_moc(shape: Moc, order: int, numbers: np.ndarray) -> np.ndarray:
     return np.where(shape.holds_ranges(*ranges), _INSIDE, parts)
 
 
-def _ancestors_of(order: int, numbers: np.ndarray) -> np.ndarray:
-    """Return the NUNIQ of cells of one order and of all around them, shape (n, order + 1)."""
-    levels = np.arange(order + 1)
+def _levels(order: int) -> list[int]:
+    """Return the orders at which cells are written down: one, and every second above it."""
+    return list(range(order % _STEP, order + 1, _STEP))
+
+
+def _whole_sky(order: int) -> np.ndarray:
+    return np.arange(12 * 4**order)
+
+
+def _with_ancestors(order: int, numbers: np.ndarray) -> np.ndarray:
+    """Return the NUNIQ of cells of one order and of those around them, one row a cell."""
+    levels = np.array(_levels(order))
     return nuniq(levels, numbers[:, None] >> 2 * (order - levels))
 
 
-def _children(numbers: np.ndarray) -> np.ndarray:
-    return (4 * numbers[:, None] + np.arange(4)).ravel()
+def _at_level(level: int, numbers: np.ndarray, order: int) -> tuple[int, np.ndarray]:
+    """Return cells of one order that hold those of another, at an order that is written down."""
+    first = order % _STEP
+    if level < first:
+        return first, _parts_of(numbers, first - level)
+    held_by = min(order, level - (level - first) % _STEP)
+    return held_by, np.unique(numbers >> 2 * (level - held_by))
+
+
+def _parts_of(numbers: np.ndarray, orders: int = _STEP) -> np.ndarray:
+    """Return the cells that cells are divided into, some orders deeper."""
+    return (4**orders * numbers[:, None] + np.arange(4**orders)).ravel()
 
 
 def _parts(shape: Shape) -> tuple[Shape, ...]:

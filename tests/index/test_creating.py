@@ -28,7 +28,7 @@ from astro_paperclip.index.server import connection, finishing
 from .conftest import DIMENSION, assert_holds, make_points
 from .loopback import APPLIED_THEN_CUT, Fault, LoopbackServer, Reply, at, refused
 
-LINKED = {"instrument_name", "filters", "proposal_id", "t_min", "loc"}
+LINKED = {"instrument_name", "filters", "proposal_id", "t_min"}
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from astro_paperclip.exceptions import InvalidQueryError
-from astro_paperclip.index.schema import NAMESPACE, from_payload, lon_lat, point_id, to_payload
+from astro_paperclip.index.schema import NAMESPACE, from_payload, point_id, position_of, to_payload
 
 
 class TestPointId:
@@ -73,7 +73,7 @@ class TestToPayload:
         row = {"t_min": "unknown", "calib_level": 2.5, "mtFlag": "perhaps"}
         assert from_payload(to_payload(row)) == row
 
-    @pytest.mark.parametrize("name", ["loc", "_flags"])
+    @pytest.mark.parametrize("name", ["_cells", "_footprint", "_flags", "loc"])
     def test_reserved_names(self, name):
         with pytest.raises(InvalidQueryError, match="reserved"):
             to_payload({name: 1})
@@ -81,30 +81,20 @@ class TestToPayload:
     def test_helpers_are_taken_off_again(self):
         row = {"s_ra": 10.5, "s_dec": -20.25, "mtFlag": True, "own": False}
         payload = to_payload(row)
-        assert set(payload) - set(row) == {"loc", "_flags"}
+        assert set(payload) - set(row) == {"_flags"}
         assert from_payload(payload) == row
 
 
 class TestPosition:
-    @pytest.mark.parametrize(
-        ("ra", "lon"), [(0, 0), (179.5, 179.5), (180, -180), (359, -1), (-10, -10), (725, 5)]
-    )
-    def test_right_ascension_is_wrapped(self, ra, lon):
-        assert lon_lat(ra, 0)["lon"] == pytest.approx(lon)
-
-    def test_poles_are_kept_off(self):
-        assert 0 < 90 - lon_lat(0, 90)["lat"] < 1e-8
-        assert 0 < 90 + lon_lat(0, -90)["lat"] < 1e-8
-
     def test_position_of_the_pairs_file(self):
-        assert to_payload({"ra": 350.0, "dec": 5.0})["loc"] == {"lon": -10.0, "lat": 5.0}
+        assert position_of({"ra": 350.0, "dec": 5.0}) == (350, 5)
 
     def test_position_of_mast_is_preferred(self):
         row = {"ra": 350.0, "dec": 5.0, "s_ra": 1.0, "s_dec": 2.0}
-        assert to_payload(row)["loc"] == {"lon": 1.0, "lat": 2.0}
+        assert position_of(row) == (1, 2)
 
     @pytest.mark.parametrize(
         "row", [{"s_ra": 1.0}, {"s_ra": 1.0, "s_dec": np.nan}, {"s_ra": 1.0, "s_dec": 95.0}]
     )
     def test_no_position(self, row):
-        assert "loc" not in to_payload(row)
+        assert position_of(to_payload(row)) is None

@@ -1,6 +1,7 @@
 """Indexes that an earlier version made."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import qdrant_edge
@@ -10,12 +11,13 @@ from astro_paperclip.cli.main import main
 from astro_paperclip.criteria import Within
 from astro_paperclip.exceptions import CollectionError
 from astro_paperclip.index import ServerAddress, is_address, open_store, upgrade_index, upgrading
-from astro_paperclip.index.schema import CELLS_FIELD, FOOTPRINT_FIELD
+from astro_paperclip.index.schema import CELLS_FIELD, FOOTPRINT_FIELD, INDEXED_FIELDS
 from astro_paperclip.sky import Box
 
 from .conftest import assert_holds, make_points
 
 NEW_FIELDS = [CELLS_FIELD, FOOTPRINT_FIELD]
+HERE = {"lon": 1.0, "lat": 2.0}
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def points():
 
 @pytest.fixture
 def old(place, points):
-    """An index as the first version made it: without cells."""
+    """An index as earlier versions made it: without cells, with an index of positions."""
     with open_store(place, mode="w") as store:
         store.upsert(points.ids, points.vectors, points.payloads)
         store.flush()
@@ -40,12 +42,20 @@ def old(place, points):
             )
             for field in NEW_FIELDS:
                 store._engine.call("update", operations.delete_field_index(field))
+            positions = operations.create_field_index("loc", qdrant_edge.GeoIndexParams())
+            store._engine.call("update", positions)
+            here = operations.set_payload_by_filter(everything, {"loc": HERE})
+            store._engine.call("update", here)
         else:
             address = ServerAddress.parse(place)
             client = QdrantClient(url=address.url, check_compatibility=False)
             client.delete_payload(address.collection, NEW_FIELDS, models.Filter(must=[]))
             for field in NEW_FIELDS:
                 client.delete_payload_index(address.collection, field)
+            client.create_payload_index(
+                address.collection, "loc", models.GeoIndexParams(type="geo")
+            )
+            client.set_payload(address.collection, {"loc": HERE}, models.Filter(must=[]))
             client.close()
         store._manifest = replace(store._manifest, schema_version=1)
         store.flush()
@@ -64,8 +74,24 @@ def test_upgrade(old, points):
         assert_holds(store, points)
         assert store.info()["state"] == "complete"
         found = [record.payload["s_ra"] for record in store.scroll(Within(Box(15, 35, 0, 10)))]
+        assert not any("loc" in record.payload for record in store.scroll())
     assert sorted(found) == [20, 30]
+    assert indexed_fields(old) == set(INDEXED_FIELDS)
     assert upgrade_index(old, progress=False) == 0
+
+
+def indexed_fields(place):
+    """Ask the engine itself."""
+    if is_address(place):
+        address = ServerAddress.parse(place)
+        client = QdrantClient(url=address.url, check_compatibility=False)
+        found = client.get_collection(address.collection).payload_schema
+        client.close()
+        return set(found)
+    shard = qdrant_edge.EdgeShard.load(str(Path(place) / "index" / "shard"))
+    found = shard.info().payload_schema
+    shard.close()
+    return set(found)
 
 
 def test_interrupted_upgrade(old, points, monkeypatch):

@@ -40,17 +40,6 @@ class EdgeDialect:
         bounds = qdrant_edge.RangeFloat(gte=gte, lte=lte, gt=gt, lt=lt)
         return qdrant_edge.FieldCondition(key=field, range=bounds)
 
-    def is_near(
-        self, field: str, lon: float, lat: float, radius: float
-    ) -> qdrant_edge.FieldCondition:
-        """Return nearness on the sky."""
-        circle = qdrant_edge.GeoRadius(qdrant_edge.GeoPoint(lon=lon, lat=lat), radius)
-        return qdrant_edge.FieldCondition(key=field, geo_radius=circle)
-
-    def is_missing(self, field: str) -> qdrant_edge.IsEmptyCondition:
-        """Return the lack of a value."""
-        return qdrant_edge.IsEmptyCondition(field)
-
     def has_id(self, ids: Sequence[str]) -> qdrant_edge.HasIdCondition:
         """Return identity."""
         return qdrant_edge.HasIdCondition(set(ids))

@@ -21,7 +21,7 @@ from astro_paperclip.index.embedded.dialect import EdgeDialect
 from astro_paperclip.index.engine import VECTOR, by_point
 from astro_paperclip.index.manifest import how_to_index
 from astro_paperclip.index.planning import OVERSAMPLING, graph_effort
-from astro_paperclip.index.schema import INDEXED_FIELDS, from_payload
+from astro_paperclip.index.schema import FORMER_FIELDS, INDEXED_FIELDS, from_payload
 from astro_paperclip.index.store import Hit, Record
 from astro_paperclip.index.words import WORDS, WordWeights, row_words
 
@@ -33,7 +33,6 @@ _POINTS_PER_PAGE = 1000
 _INDEX_PARAMETERS = {
     "keyword": qdrant_edge.KeywordIndexParams,
     "float": qdrant_edge.FloatIndexParams,
-    "geo": qdrant_edge.GeoIndexParams,
     "integer": partial(qdrant_edge.IntegerIndexParams, lookup=True, range=False),
 }
 
@@ -128,6 +127,11 @@ class Shard:
         except BaseException:
             shutil.rmtree(view, ignore_errors=True)
             raise
+
+    def remove_former_indexes(self) -> None:
+        """Remove the indexes of fields that only earlier versions made."""
+        for field in FORMER_FIELDS & self.call("info").payload_schema.keys():
+            self.call("update", qdrant_edge.UpdateOperation.delete_field_index(field))
 
     def create_missing_indexes(self) -> None:
         """Make those indexes of payload fields that are not there."""

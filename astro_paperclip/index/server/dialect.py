@@ -37,15 +37,6 @@ class ServerDialect:
         bounds = models.Range(gte=gte, lte=lte, gt=gt, lt=lt)
         return models.FieldCondition(key=field, range=bounds)
 
-    def is_near(self, field: str, lon: float, lat: float, radius: float) -> models.FieldCondition:
-        """Return nearness on the sky."""
-        circle = models.GeoRadius(center=models.GeoPoint(lon=lon, lat=lat), radius=radius)
-        return models.FieldCondition(key=field, geo_radius=circle)
-
-    def is_missing(self, field: str) -> models.IsEmptyCondition:
-        """Return the lack of a value."""
-        return models.IsEmptyCondition(is_empty=models.PayloadField(key=field))
-
     def has_id(self, ids: Sequence[str]) -> models.HasIdCondition:
         """Return identity."""
         return models.HasIdCondition(has_id=list(ids))

@@ -10,7 +10,7 @@ from qdrant_client import models
 
 from astro_paperclip.index.engine import VECTOR, by_point
 from astro_paperclip.index.planning import OVERSAMPLING, graph_effort
-from astro_paperclip.index.schema import from_payload
+from astro_paperclip.index.schema import FORMER_FIELDS, from_payload
 from astro_paperclip.index.server.connection import Connection
 from astro_paperclip.index.server.dialect import ServerDialect
 from astro_paperclip.index.store import Hit, Record
@@ -181,6 +181,11 @@ class ServerPoints:
         """Remove the points that fit."""
         selected = models.FilterSelector(filter=where)
         self._call("delete", points_selector=selected, wait=True)
+
+    def remove_former_indexes(self) -> None:
+        """Remove the indexes of fields that only earlier versions made."""
+        for field in FORMER_FIELDS & self._call("get_collection").payload_schema.keys():
+            self._call("delete_payload_index", field_name=field, wait=True)
 
     def _call(self, method: str, **options: Any) -> Any:
         return self._connection.call(method, self._collection, **options)

@@ -15,7 +15,6 @@ __all__ = ["creation_settings", "final_settings", "index_parameters", "joining_v
 _INDEXES = {
     "keyword": (models.KeywordIndexParams, models.KeywordIndexType.KEYWORD),
     "float": (models.FloatIndexParams, models.FloatIndexType.FLOAT),
-    "geo": (models.GeoIndexParams, models.GeoIndexType.GEO),
     "integer": (
         partial(models.IntegerIndexParams, lookup=True, range=False),
         models.IntegerIndexType.INTEGER,
