@@ -17,13 +17,16 @@ import tomli_w
 from astro_paperclip.exceptions import CollectionError
 from astro_paperclip.files import written_whole
 
-__all__ = ["FORMAT_VERSION", "OWN_ENCODER", "Collection"]
+__all__ = ["FORMAT_VERSION", "JOINED_ENCODERS", "OWN_ENCODER", "Collection"]
 
 FORMAT_VERSION = 1
 """Version of the layout of a collection directory and of its ``collection.toml``."""
 
 OWN_ENCODER = "encoder"
 """Name of an encoder that lies in the collection itself, and of its folder there."""
+
+JOINED_ENCODERS = "encoders"
+"""Folder of a collection with its copies of encoders that joined its own, by name."""
 
 _RECORD = "collection.toml"
 _SOFTWARE = ("astro_paperclip", "open_clip_torch", "torch", "qdrant-edge-py", "numpy", "astropy")
@@ -49,6 +52,9 @@ class Collection:
         Length of a vector.
     views : str
         Name of the views of each picture that were encoded.
+    joined : dict
+        Encoders that joined that one, by the names of their vectors: ``encoder``, its name or its
+        folder in the collection, ``fingerprint`` and ``views``.
     title : str
         What the collection is, in a few words.
     recipe : dict
@@ -65,6 +71,7 @@ class Collection:
     encoder_fingerprint: str = ""
     dimension: int = 0
     views: str = ""
+    joined: dict[str, dict[str, str]] = field(default_factory=dict)
     title: str = ""
     recipe: dict[str, Any] = field(default_factory=dict)
     created: str = ""
@@ -254,6 +261,7 @@ class Collection:
             return cls(
                 path=path,
                 **_encoder_of(content),
+                joined=_joined_of(content),
                 recipe=dict(content.get("recipe", {})),
                 title=_typed(content, "title", str),
                 created=_typed(content, "created", str),
@@ -285,6 +293,8 @@ class Collection:
                 "dimension": self.dimension,
                 "views": self.views,
             }
+        if self.joined:
+            content["joined"] = self.joined
         return content
 
     def _write(self) -> None:
@@ -305,6 +315,13 @@ def _encoder_of(content: dict[str, Any]) -> dict[str, Any]:
         "encoder_fingerprint": _typed(encoder, "fingerprint", str),
         "dimension": _typed(encoder, "dimension", int),
         "views": _typed(encoder, "views", str),
+    }
+
+
+def _joined_of(content: dict[str, Any]) -> dict[str, dict[str, str]]:
+    return {
+        name: {fact: _typed(facts, fact, str) for fact in ("encoder", "fingerprint", "views")}
+        for name, facts in content.get("joined", {}).items()
     }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from astropy.table import Row, Table, vstack
+from astropy.table import Column, Row, Table, vstack
 from astroquery.exceptions import InputWarning
 
 from astro_paperclip.exceptions import InvalidQueryError
@@ -142,7 +142,8 @@ def as_table(rows: Any) -> Table:
         return vstack(tables, join_type="inner", metadata_conflicts="silent")
     obsids = np.empty(len(items), dtype=object)
     obsids[:] = items
-    return Table({"obsid": obsids})
+    # A table would make columns of other kinds of some objects.
+    return Table([Column(obsids, name="obsid")])
 
 
 def _check_is_of_observations(table: Table) -> None:

@@ -3,6 +3,7 @@
 from astro_paperclip.building.builder import build
 from astro_paperclip.building.description import describe_collection
 from astro_paperclip.building.indexing import IndexReport, index_pairs
+from astro_paperclip.building.joining import JoinReport, join_encoder
 from astro_paperclip.building.recipe import RECIPES, BuildRecipe
 from astro_paperclip.building.report import BuildReport, StageReport
 from astro_paperclip.building.stages import STAGES
@@ -14,9 +15,11 @@ __all__ = [
     "BuildRecipe",
     "BuildReport",
     "IndexReport",
+    "JoinReport",
     "StageReport",
     "build",
     "describe_collection",
     "index_pairs",
+    "join_encoder",
     "summarize_collection",
 ]

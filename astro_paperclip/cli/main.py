@@ -23,6 +23,7 @@ from astro_paperclip.cli import (
     index_copy,
     index_create,
     index_finish,
+    index_join,
     index_upgrade,
     info,
     query,
@@ -47,10 +48,12 @@ _EXTRAS = {
 
 _VERBS = (
     *(demo, simulate, build, summarize, train, evaluate, describe),
-    *(index, index_create, index_copy, index_finish, index_check, index_upgrade),
+    *(index, index_create, index_join, index_copy, index_finish, index_check, index_upgrade),
     *(query, info),
 )
-_TWO_WORDS = {("index", second) for second in ("check", "copy", "create", "finish", "upgrade")}
+_TWO_WORDS = {
+    ("index", second) for second in ("check", "copy", "create", "finish", "join", "upgrade")
+}
 
 _DESCRIPTION = """\
 Find Hubble observations by what they show.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from astropy import units as u
 from astropy.coordinates import SkyCoord
 
 from astro_paperclip.exceptions import InvalidQueryError
@@ -42,9 +43,9 @@ def as_shape(region: Any) -> Shape:
         - a ``mocpy.MOC``;
         - text: STC-S (see `parse_footprint`), or a MOC in ASCII (see `Moc.from_text`);
         - the path of a DS9 region file (``.reg``) or of a MOC in FITS (``.fits``);
-        - numbers in degrees, as in the parameter POS of SIA2: three are centre and radius of a
-          circle, four the limits of a range, in which infinite ones are open, and six or more
-          the vertices of a polygon;
+        - numbers in degrees, or angles, as in the parameter POS of SIA2: three are centre and
+          radius of a circle, four the limits of a range, in which infinite ones are open, and six
+          or more the vertices of a polygon;
         - a list of any of these, ``regions.Regions`` for instance, which are united.
 
     Returns
@@ -74,12 +75,22 @@ def as_shape(region: Any) -> Shape:
         return Moc.from_mocpy(region)
     if hasattr(region, "meta") and hasattr(region, "visual"):
         return _from_region(region)
-    members = getattr(region, "regions", region)
-    if isinstance(members, list | tuple | np.ndarray) and len(members):
+    members = _in_degrees(getattr(region, "regions", region))
+    if isinstance(members, list | tuple) and members:
         if all(isinstance(member, numbers.Real) for member in members):
             return _from_numbers([float(member) for member in members])
         return Union(tuple(as_shape(member) for member in members))
     raise InvalidQueryError(f"{region!r:.200} is no region of the sky: {_FORMS}.")
+
+
+def _in_degrees(members: Any) -> Any:
+    """Return an array as a list, that of angles in degrees; all else as it is."""
+    if isinstance(members, u.Quantity):
+        try:
+            return members.to_value(u.deg).tolist()
+        except u.UnitConversionError as error:
+            raise InvalidQueryError(f"{members!r:.200} is no region of the sky: {error}") from error
+    return members.tolist() if isinstance(members, np.ndarray) else members
 
 
 def _from_text(text: str) -> Shape:

@@ -83,6 +83,17 @@ def test_spherical_regions():
     assert as_shape(regions.PolygonSphericalSkyRegion(corners)).contains(10.9, 60.5)
 
 
+def test_angles():
+    assert as_shape([10, 60, 1] * u.deg) == Circle(10, 60, 1)
+    assert as_shape([600, 3600, 60] * u.arcmin) == Circle(10, 60, 1)
+
+
+@pytest.mark.parametrize("value", [3 * u.deg, [1, 2, 3] * u.m, np.array(5), np.ma.masked])
+def test_arrays_that_are_no_region(value):
+    with pytest.raises(InvalidQueryError, match="no region of the sky"):
+        as_shape(value)
+
+
 def test_mocpy():
     mocpy = pytest.importorskip("mocpy")
     moc = mocpy.MOC.from_string("5/12-14 6/101")

@@ -1,0 +1,170 @@
+"""A second encoder joins a collection, with encoders whose vectors can be worked out by hand."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from astro_paperclip.building import index_pairs, join_encoder
+from astro_paperclip.cli.main import main
+from astro_paperclip.collection import Collection
+from astro_paperclip.encoders import Encoder
+from astro_paperclip.exceptions import (
+    CollectionError,
+    IndexMismatchError,
+    InvalidQueryError,
+    SkippedImageWarning,
+)
+from astro_paperclip.images import letterbox
+from astro_paperclip.index import open_store
+
+N_PICTURES = 7
+
+
+class Averages(Encoder):
+    """Averages colours over a grid, and counts what it encoded."""
+
+    trained = True
+    dim = None
+    folder = None
+    device = torch.device("meta")  # not a CPU: batches are encoded one after the other
+
+    def __init__(self, name, cells):
+        self.name, self.fingerprint = name, name.ljust(64, "-")
+        self.cells, self.dim = cells, 3 * cells**2
+        self.pixels = SimpleNamespace(size=16)
+        self.n_encoded = 0
+        self.fails_after = None
+
+    def encode_squares(self, squares, views="whole"):
+        if self.fails_after is not None and self.n_encoded >= self.fails_after:
+            raise KeyboardInterrupt
+        self.n_encoded += len(squares)
+        size = 16 // self.cells
+        grid = squares.reshape(-1, self.cells, size, self.cells, size, 3).astype(float)
+        means = grid.mean(axis=(2, 4)).reshape(len(squares), -1) + 1
+        return (means / np.linalg.norm(means, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture
+def first():
+    return Averages("first", 1)
+
+
+@pytest.fixture
+def second():
+    return Averages("second/2.0", 2)
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    """Pictures and their pairs file, in the folder of the collection."""
+    home = tmp_path / "home"
+    (home / "pictures").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    lines = ["image,text,group_id"]
+    for n in range(N_PICTURES):
+        blocks = rng.integers(20, 200, (4, 4, 3), np.uint8)
+        Image.fromarray(blocks.repeat(10, 0).repeat(10, 1)).save(home / "pictures" / f"{n}.png")
+        lines.append(f"pictures/{n}.png,Picture number {n}.,g{n}")
+    (home / "pairs.csv").write_text("\n".join(lines) + "\n")
+    return home / "pairs.csv"
+
+
+@pytest.fixture
+def home(pairs, first):
+    index_pairs(pairs.parent, pairs, first, progress=False)
+    return pairs.parent
+
+
+def join(home, encoder, **options):
+    report = join_encoder(home, encoder, progress=False, batch_size=2, **options)
+    return report.n_added, report.n_present, len(report.skipped)
+
+
+def stored(home, name):
+    with open_store(home) as store:
+        records = store.scroll(with_vectors=name)
+        return {Path(record.payload["image"]).name: record.vector for record in records}
+
+
+def assert_are_vectors_of(encoder, home, name):
+    vectors = stored(home, name)
+    assert len(vectors) == N_PICTURES
+    for image, vector in vectors.items():
+        square = letterbox(Image.open(home / "pictures" / image), 16)
+        (expected,) = encoder.encode_squares(np.asarray(square)[np.newaxis])
+        np.testing.assert_allclose(vector, expected, atol=0.01)
+
+
+def test_vectors_join_those_that_are_there(home, first, second):
+    before = stored(home, "image")
+    assert join(home, second) == (N_PICTURES, 0, 0)
+    assert_are_vectors_of(second, home, "second-2-0")
+    after = stored(home, "image")
+    assert all((before[image] == after[image]).all() for image in before)
+    record = Collection.open(home)
+    assert record.encoder_fingerprint == first.fingerprint
+    assert record.joined == {
+        "second-2-0": {"encoder": "second/2.0", "fingerprint": second.fingerprint, "views": "whole"}
+    }
+
+
+def test_doing_so_again_encodes_nothing(home, second):
+    join(home, second)
+    second.n_encoded = 0
+    assert join(home, second) == (0, N_PICTURES, 0)
+    assert second.n_encoded == 0
+
+
+def test_goes_on_after_an_interruption(home, second):
+    second.fails_after = 4
+    with pytest.raises(KeyboardInterrupt):
+        join(home, second)
+    second.fails_after, second.n_encoded = None, 0
+    n_added, n_present, _ = join(home, second)
+    assert n_added + n_present == N_PICTURES
+    assert n_present > 0
+    assert second.n_encoded == n_added
+    assert_are_vectors_of(second, home, "second-2-0")
+
+
+def test_points_that_came_later(home, pairs, first, second):
+    join(home, second)
+    lines = pairs.read_text() + "pictures/late.png,Picture that came later.,late\n"
+    pairs.write_text(lines)
+    Image.new("RGB", (40, 40), "red").save(home / "pictures" / "late.png")
+    index_pairs(home, pairs, first, progress=False)
+    assert join(home, second) == (1, N_PICTURES, 0)
+
+
+def test_a_picture_that_is_gone(home, second):
+    (home / "pictures" / "3.png").unlink()
+    with pytest.warns(SkippedImageWarning, match=r"1 of 7.*3\.png"):
+        assert join(home, second) == (N_PICTURES - 1, 0, 1)
+
+
+def test_errors(home, first, second, tmp_path):
+    with pytest.raises(CollectionError, match="absent"):
+        join(tmp_path / "absent", second)
+    with pytest.raises(IndexMismatchError, match="another one can join"):
+        join(home, first)
+    with pytest.raises(InvalidQueryError, match="my vector"):
+        join(home, second, name="my vector")
+    assert Collection.open(home).joined == {}
+    join(home, second, name="mine")
+    with pytest.raises(IndexMismatchError, match=r"'mine' of another encoder.*another name"):
+        join(home, Averages("third", 4), name="mine")
+    with pytest.raises(IndexMismatchError, match="with the views 'whole', not 'dihedral'"):
+        join(home, second, views="dihedral")
+
+
+def test_command(home, second, monkeypatch, capsys):
+    from astro_paperclip import encoders
+
+    monkeypatch.setattr(encoders, "load", lambda name, device=None: second)
+    assert main(["index", "join", str(home), "--encoder", "x", "--name", "new", "--quiet"]) == 0
+    assert f"{N_PICTURES} vectors 'new' added, 0 already there" in capsys.readouterr().out
