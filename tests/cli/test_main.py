@@ -25,6 +25,7 @@ VERBS = [
     "describe",
     "index",
     "index create",
+    "index join",
     "index copy",
     "index finish",
     "index check",
