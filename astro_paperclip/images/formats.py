@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import (
@@ -16,7 +17,7 @@ from PIL import (
 
 from astro_paperclip.exceptions import ImageError
 
-__all__ = ["is_fits", "open_picture", "values_from_fits", "values_from_hdus"]
+__all__ = ["has_fits_content", "is_fits", "open_picture", "values_from_fits", "values_from_hdus"]
 
 # The readers are called by their classes because `PIL.Image.open` compares every file with
 # a limit of its own, and says so by a warning that only a process-wide filter can silence.
@@ -30,12 +31,20 @@ _READERS = (
     (b"GIF8", GifImagePlugin.GifImageFile),
     (b"BM", BmpImagePlugin.BmpImageFile),
 )
+_FITS_STARTS = (b"SIMPLE", b"\x1f\x8b", b"BZh")
+"""What FITS files start with: the first keyword, or the marks of gzip and bzip2."""
+
 _FITS_SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz", ".fits.bz2")
 
 
 def is_fits(path: Path) -> bool:
     """Tell by its name whether a file is a FITS file."""
     return path.name.lower().endswith(_FITS_SUFFIXES)
+
+
+def has_fits_content(content: bytes) -> bool:
+    """Tell by its first bytes whether the content of a file is FITS, compressed or not."""
+    return content.startswith(_FITS_STARTS)
 
 
 def open_picture(stream) -> Image.Image:
@@ -66,12 +75,12 @@ def open_picture(stream) -> Image.Image:
     raise ImageError("it is not a JPEG, PNG, TIFF, WebP, GIF, BMP or FITS image")
 
 
-def values_from_fits(path: Path, check_size) -> np.ndarray:
+def values_from_fits(file: Path | BinaryIO, check_size) -> np.ndarray:
     """Read the first image of a FITS file.
 
     Parameters
     ----------
-    path : `pathlib.Path`
+    file : `pathlib.Path` or file object
         The file.
     check_size : callable
         Called with the width and height from the header, before data are read; raises
@@ -88,7 +97,7 @@ def values_from_fits(path: Path, check_size) -> np.ndarray:
         # what is worth a warning in a header does not matter to a picture; what is worth
         # more, such as a truncated file, is an error as soon as data are read
         warnings.simplefilter("ignore")
-        with fits.open(path, memmap=False) as hdus:
+        with fits.open(file, memmap=False) as hdus:
             return values_from_hdus(hdus, check_size)
 
 
