@@ -19,7 +19,6 @@ __all__ = [
     "read_image",
     "read_images",
     "read_similar",
-    "read_text",
     "read_texts",
 ]
 
@@ -75,11 +74,10 @@ def read_texts(text: Any) -> tuple[list[Like], bool]:
     """
     if isinstance(text, np.ndarray) and text.ndim:
         text = text.tolist()
-    return _read_each("text", text, read_text, is_batch=isinstance(text, list | tuple))
+    return _read_each("text", text, _read_text, is_batch=isinstance(text, list | tuple))
 
 
-def read_text(text: Any) -> Like:
-    """Return an expression, or read one from a text."""
+def _read_text(text: Any) -> Like:
     return text if isinstance(text, Like) else Like.parse(text)
 
 

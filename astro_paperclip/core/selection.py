@@ -12,7 +12,7 @@ from astro_paperclip.core.requests import (
     plain_criteria,
     read_image,
     read_similar,
-    read_text,
+    read_texts,
 )
 from astro_paperclip.criteria import And, Filter, Overlaps, parse
 from astro_paperclip.exceptions import InvalidQueryError, MaxResultsWarning
@@ -107,7 +107,7 @@ class SelectionQueries(ContentQueries):
     def query_criteria(
         self,
         *,
-        text: str | Like | None = None,
+        text: str | Like | list[str | Like] | None = None,
         image: Any = None,
         similar_to: Any = None,
         coordinates: Any = None,
@@ -123,12 +123,12 @@ class SelectionQueries(ContentQueries):
         collection: str | os.PathLike | None = None,
         get_query_payload: bool = False,
         **criteria: Any,
-    ) -> PaperclipResult | dict:
+    ) -> PaperclipResult | dict | list[PaperclipResult] | list[dict]:
         """List observations that meet criteria, or rank them by what they show.
 
         Parameters
         ----------
-        text : str or Like, optional
+        text : str, Like, or list of them, optional
             What the observations should show, as for `query_text`.
         image : object, optional
             What they should look like, as for `query_image`.
@@ -150,7 +150,8 @@ class SelectionQueries(ContentQueries):
         PaperclipResult or dict
             One row an observation; empty, with a `~astroquery.exceptions.NoResultsWarning`, if
             nothing matches. Where nothing is said of what they show, scores are masked; the
-            nearest to ``coordinates`` or an object come first, and have a ``distance``.
+            nearest to ``coordinates`` or an object come first, and have a ``distance``. For a
+            list of texts a list of what each of them gives.
 
         Raises
         ------
@@ -175,17 +176,19 @@ class SelectionQueries(ContentQueries):
         """
         options = checked_options(limit, offset, score_threshold, max_per_proposal, select_cols)
         request = {"kind": "criteria", "collection": self._location(collection), **options}
-        parts = [] if text is None else [read_text(text)]
-        parts += [] if similar_to is None else [read_similar(similar_to)]
-        if not parts and image is None:
+        likes, is_batch = ([], False) if text is None else read_texts(text)
+        others = [] if similar_to is None else [read_similar(similar_to)]
+        if not (likes or others) and image is None:
             _check_needs_no_content(score_threshold=score_threshold, rerank=rerank)
         where, shape = _where(coordinates, object_name, radius, region, criteria)
         request["region"] = None if shape is None else str(shape)
         request["criteria"] = plain_criteria(criteria)
         # Pictures come last: no other mistake shall cost reading them.
-        parts += [] if image is None else [read_image(image)]
-        if parts:
-            return self._ranked([sum(parts)], request, rerank, get_query_payload, where)[0]
+        others += [] if image is None else [read_image(image)]
+        if likes or others:
+            wanted = [sum([like, *others]) for like in likes] or [sum(others)]
+            answers = self._ranked(wanted, request, rerank, get_query_payload, where)
+            return answers if is_batch else answers[0]
         if get_query_payload:
             return request
         has_centre = shape is not None and region is None

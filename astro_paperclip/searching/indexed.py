@@ -89,15 +89,16 @@ class IndexedCollection:
         encodings = self._encodings.encode(likes)
         asked = []
         for like in likes:
-            vectors, notes = {}, []
+            vectors, notes = {}, {}
             for content in dict.fromkeys(term.content for term in like.terms):
                 if isinstance(content, Observations):
                     vectors[content], remarks = self._mean_direction(content)
                 else:
                     vectors[content] = encodings[content].vector
                     remarks = encodings[content].notes
-                notes.extend(remarks)
-            asked.append((_direction_of(like, vectors), tuple(notes)))
+                # What holds for all texts is said once.
+                notes.update({(type(note), str(note)): note for note in remarks})
+            asked.append((_direction_of(like, vectors), tuple(notes.values())))
         found = []
         for like, (vector, notes) in zip(likes, asked, strict=True):
             hits = self.store.search(
