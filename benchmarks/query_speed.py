@@ -50,7 +50,9 @@ def make_collection(path: Path, encoder, count: int) -> None:
 
 def make_row(number: int, rng) -> dict:
     """Return a row with the columns of MAST's observations, and an abstract."""
-    ra, dec = float(rng.uniform(0, 360)), float(rng.uniform(-90, 90))
+    # MAST's numbers have up to 15 digits.
+    ra, dec = round(rng.uniform(0, 360), 10), round(rng.uniform(-90, 90), 10)
+    begun = round(rng.uniform(48_000, 60_000), 8)
     return {
         "image": f"previews/{10_000 + number // 20}/hst_{number}_total.jpg",
         "obsid": str(24_000_000 + number),
@@ -67,9 +69,9 @@ def make_row(number: int, rng) -> dict:
         "s_ra": ra,
         "s_dec": dec,
         "s_region": f"CIRCLE ICRS {ra:.6f} {dec:.6f} 0.05",
-        "t_min": float(rng.uniform(48_000, 60_000)),
-        "t_max": float(rng.uniform(48_000, 60_000)),
-        "t_exptime": float(rng.uniform(100, 5000)),
+        "t_min": begun,
+        "t_max": begun + 0.5,
+        "t_exptime": round(rng.uniform(100, 5000), 3),
         "em_min": 470.0,
         "em_max": 960.0,
         "obs_title": f"A survey of nearby galaxies, part {number % 50}",
@@ -78,7 +80,7 @@ def make_row(number: int, rng) -> dict:
         "title": f"The structure and evolution of nearby galaxies, part {number % 50}",
         "text": "We propose to observe a sample of nearby galaxies in two bands. " * 12,
         "category": "Galaxies",
-        "srcDen": float(rng.uniform(0, 1000)),
+        "srcDen": round(rng.uniform(0, 1000), 3),
         "mtFlag": False,
     }
 
