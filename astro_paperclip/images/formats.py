@@ -1,6 +1,9 @@
 """Open image files: the common picture formats, and FITS."""
 
+import bz2
+import gzip
 import warnings
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,7 +20,7 @@ from PIL import (
 
 from astro_paperclip.exceptions import ImageError
 
-__all__ = ["has_fits_content", "is_fits", "open_picture", "values_from_fits", "values_from_hdus"]
+__all__ = ["fits_stream", "is_fits", "open_picture", "values_from_fits", "values_from_hdus"]
 
 # The readers are called by their classes because `PIL.Image.open` compares every file with
 # a limit of its own, and says so by a warning that only a process-wide filter can silence.
@@ -31,8 +34,8 @@ _READERS = (
     (b"GIF8", GifImagePlugin.GifImageFile),
     (b"BM", BmpImagePlugin.BmpImageFile),
 )
-_FITS_STARTS = (b"SIMPLE", b"\x1f\x8b", b"BZh")
-"""What FITS files start with: the first keyword, or the marks of gzip and bzip2."""
+_FITS_STARTS = {b"SIMPLE": BytesIO, b"\x1f\x8b": gzip.open, b"BZh": bz2.open}
+"""How the content of a file of FITS is opened, by its first bytes, compressed or not."""
 
 _FITS_SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz", ".fits.bz2")
 
@@ -42,9 +45,13 @@ def is_fits(path: Path) -> bool:
     return path.name.lower().endswith(_FITS_SUFFIXES)
 
 
-def has_fits_content(content: bytes) -> bool:
-    """Tell by its first bytes whether the content of a file is FITS, compressed or not."""
-    return content.startswith(_FITS_STARTS)
+def fits_stream(content: bytes) -> BinaryIO | None:
+    """Open the content of a FITS file, compressed or not; `None` if it is none."""
+    for start, open_content in _FITS_STARTS.items():
+        if content.startswith(start):
+            # The openers of compressed files take a file object for a name.
+            return open_content(content if open_content is BytesIO else BytesIO(content))
+    return None
 
 
 def open_picture(stream) -> Image.Image:

@@ -13,7 +13,7 @@ from astro_paperclip.exceptions import ImageError
 from astro_paperclip.images.arrays import picture_from_array
 from astro_paperclip.images.footprint import BACKGROUND, paint_outside
 from astro_paperclip.images.formats import (
-    has_fits_content,
+    fits_stream,
     is_fits,
     open_picture,
     values_from_fits,
@@ -97,8 +97,8 @@ def _read_file(path: Path, at_least, max_pixels, stretch) -> Image.Image:
 
 
 def _read_content(content: bytes, at_least, max_pixels, stretch) -> Image.Image:
-    if has_fits_content(content):
-        return _read_fits(BytesIO(content), at_least, max_pixels, stretch)
+    if stream := fits_stream(content):
+        return _read_fits(stream, at_least, max_pixels, stretch)
     return _read_picture(BytesIO(content), at_least, max_pixels, stretch)
 
 
