@@ -4,8 +4,10 @@
 
 FOLDER keeps the collection, of random unit vectors with rows as MAST has them, which is made once.
 ``later`` are queries of texts that were not asked before, ``repeated`` one that was. The parts are
-measured in the same queries, by a clock round each. An import is timed in fresh processes, in turns
-with ``import astroquery.mast``. Set ``OMP_NUM_THREADS`` to the number of cores that may be used.
+measured in the same queries, by a clock round each. The last column is the time on the processor,
+all threads together, which other work on the machine disturbs less. An import is timed in fresh
+processes, in turns with ``import astroquery.mast``. Set ``OMP_NUM_THREADS`` to the number of cores
+that may be used.
 """
 
 import argparse
@@ -15,6 +17,7 @@ import sys
 import time
 from collections import defaultdict
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
@@ -89,7 +92,7 @@ class Clock:
     """Adds up how long parts of a query take."""
 
     def __init__(self) -> None:
-        self.seconds = defaultdict(list)
+        self.times = defaultdict(lambda: Times([], []))
 
     @contextmanager
     def around(self, name: str, home: object, attribute: str):
@@ -97,11 +100,12 @@ class Clock:
         function = getattr(home, attribute)
 
         def measured(*args, **kwargs):
-            began = time.perf_counter()
+            began, spent = time.perf_counter(), time.process_time()
             try:
                 return function(*args, **kwargs)
             finally:
-                self.seconds[name].append(time.perf_counter() - began)
+                self.times[name].wall.append(time.perf_counter() - began)
+                self.times[name].processor.append(time.process_time() - spent)
 
         # A class method is bound already.
         is_bound = isinstance(home, type) and hasattr(function, "__self__")
@@ -109,20 +113,30 @@ class Clock:
             yield
 
 
-def timed(ask, questions: list) -> list[float]:
-    """Return how long each question takes [s]."""
-    taken = []
+@dataclass
+class Times:
+    """Wall-clock and processor times of some calls [s]."""
+
+    wall: list[float]
+    processor: list[float]
+
+
+def timed(ask, questions: list) -> Times:
+    """Return how long each question takes."""
+    times = Times([], [])
     for question in questions:
-        began = time.perf_counter()
+        began, spent = time.perf_counter(), time.process_time()
         ask(question)
-        taken.append(time.perf_counter() - began)
-    return taken
+        times.wall.append(time.perf_counter() - began)
+        times.processor.append(time.process_time() - spent)
+    return times
 
 
-def say(name: str, seconds: list[float]) -> None:
-    """Print the shortest, the median and the longest of some times."""
-    shortest, median, longest = (1e3 * f(seconds) for f in (min, statistics.median, max))
-    print(f"{name:36s} {shortest:8.2f} {median:8.2f} {longest:8.2f}")
+def say(name: str, times: Times, share: int = 1) -> None:
+    """Print the shortest, the median and the longest time, and the median on the processor."""
+    wall = (1e3 * f(times.wall) / share for f in (min, statistics.median, max))
+    processor = 1e3 * statistics.median(times.processor) / share
+    print(f"{name:36s} {' '.join(f'{value:8.2f}' for value in (*wall, processor))}")
 
 
 def time_imports(runs: int) -> dict[str, float]:
@@ -162,14 +176,14 @@ def main() -> None:
             return paperclip.query_text(text, limit=LIMIT)
 
         print(f"{arguments.points} points, {LIMIT} rows of {len(make_row(0, np.random))} columns")
-        print(f"{'[ms]':36s} {'shortest':>8s} {'median':>8s} {'longest':>8s}")
+        print(f"{'[ms]':36s} {'shortest':>8s} {'median':>8s} {'longest':>8s} {'CPU':>8s}")
         say("first query, the encoder loaded", timed(ask, ["a first question"]))
         say("later queries", timed(ask, texts))
         say("a repeated query", timed(ask, texts[:1] * arguments.queries))
         expressions = [Like(text) - 0.5 * Like(f"not {text}") for text in texts]
         say("two terms, one of them new", timed(ask, expressions))
         batches = timed(ask, [[f"{text}, in a list" for text in texts]])
-        say(f"a list of {len(texts)}, each", [batches[0] / len(texts)])
+        say(f"a list of {len(texts)}, each", batches, share=len(texts))
         clock = Clock()
         store = paperclip._open(str(path.absolute())).store
         with (
@@ -180,8 +194,8 @@ def main() -> None:
             clock.around("  provenance: info of the collection", IndexedCollection, "info"),
         ):
             say("later queries, with clocks", timed(ask, [f"{text}?" for text in texts]))
-        for name, seconds in clock.seconds.items():
-            say(name, seconds)
+        for name, times in clock.times.items():
+            say(name, times)
     shortest = time_imports(arguments.imports)
     for name, seconds in shortest.items():
         ratio = seconds / shortest["astroquery.mast"]
