@@ -9,10 +9,11 @@ when they are first used.
 
 from importlib import import_module
 
-__all__ = ["Conf", "PaperclipMast", "PaperclipMastClass", "PaperclipResult", "conf"]
+__all__ = ["Conf", "Like", "PaperclipMast", "PaperclipMastClass", "PaperclipResult", "conf"]
 
 _HOMES = {
     "Conf": "config",
+    "Like": "expressions",
     "PaperclipMast": "core",
     "PaperclipMastClass": "core",
     "PaperclipResult": "results",

@@ -29,7 +29,7 @@ lap("import open_clip")
 import astro_paperclip.encoders
 lap("import astro_paperclip.encoders")
 paperclip = PaperclipMast(collection=sys.argv[1])
-searched = paperclip._open(str(paperclip._path(None)))
+searched = paperclip._open(paperclip._location(None))
 lap("open the index")
 encoder = searched.encoder
 lap("load the encoder")

@@ -35,9 +35,10 @@ ROOMS = {
         "training",
     },
     "archive": {"columns", "criteria", "images", "sky"},
-    "core": {"archive", "collection", "columns", "criteria", "encoders", "images", "index"}
-    | {"results", "searching", "sky"},
-    "searching": {"collection", "columns", "index"},
+    "core": {"archive", "collection", "columns", "criteria", "encoders", "expressions", "index"}
+    | {"language", "results", "searching", "sky"},
+    "searching": {"collection", "columns", "criteria", "expressions", "index"},
+    "expressions": {"archive.obsids", "images"},
     "evaluation": {"encoders", "images", "language", "notebook.tiles", "pairs", "vocabulary"},
     "training": {"captions", "encoders", "evaluation.in_batch", "images", "pairs"},
     "encoders": {"captions", "images"},

@@ -70,6 +70,11 @@ def test_query_class_imports_nothing_heavy():
     assert heavy_imports("from astro_paperclip import PaperclipMast, PaperclipResult") == []
 
 
+def test_expressions_import_nothing_heavy():
+    code = 'from astro_paperclip import Like; Like.parse(\'"a" - 0.5 "b"\') + Like(similar_to=3)'
+    assert heavy_imports(code) == []
+
+
 def test_pairs_import_nothing_heavy():
     assert heavy_imports("import astro_paperclip.pairs") == []
 

@@ -32,18 +32,28 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         summary="search a collection by words or by a picture",
         description=(
             "Rank the pictures of a collection by how well they show what a text says, or by how\n"
-            "much they look like a picture, and print the best. The file written by --output has\n"
-            "every column that the collection holds; ECSV, VOTable and FITS add what was asked."
+            "much they look like a picture, and print the best. Quoted phrases with signs and\n"
+            "weights are added and subtracted; any other text is taken as it stands. The file\n"
+            "written by --output has every column that the collection holds; ECSV, VOTable and\n"
+            "FITS add what was asked."
         ),
         examples=(
             "  astro-paperclip query my-collection 'edge-on galaxy with a dust lane'\n"
             "  astro-paperclip query my-collection 'protostellar outflow' --limit 20 \\\n"
             "      --output outflows.ecsv --gallery outflows.png\n"
-            "  astro-paperclip query my-collection --image preview.jpg"
+            "  astro-paperclip query my-collection --image preview.jpg\n"
+            '  astro-paperclip query my-collection \'"spiral galaxy" - 0.5 "dust lane"\'\n'
+            "  astro-paperclip query my-collection 'interacting galaxies' \\\n"
+            "      --rerank http://localhost:8000/v1"
         ),
     )
     add_collection(parser)
-    parser.add_argument("text", metavar="TEXT", nargs="?", help="what to look for, in quotes")
+    parser.add_argument(
+        "text",
+        metavar="TEXT",
+        nargs="?",
+        help="what to look for, in quotes: a text, or phrases in double quotes with signs",
+    )
     parser.add_argument("--image", metavar="FILE", help="a picture to look for, instead of TEXT")
     parser.add_argument("--limit", metavar="N", type=positive, default=10, help="rows (default 10)")
     parser.add_argument(
@@ -51,6 +61,12 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     )
     parser.add_argument(
         "--max-per-proposal", metavar="N", type=positive, help="most rows of one proposal"
+    )
+    parser.add_argument(
+        "--rerank",
+        metavar="MODEL",
+        help="put the rows into the order in which a language model rates how well they answer "
+        "TEXT: a folder, a name on the Hugging Face Hub, or the address of a server",
     )
     parser.add_argument(
         "--output",
@@ -72,6 +88,8 @@ def run(args: argparse.Namespace) -> int:
     """Search, print the table, and write the files that were asked for."""
     if (args.text is None) == (args.image is None):
         args.parser.error("give either TEXT or --image FILE")
+    if args.rerank is not None and args.text is None:
+        args.parser.error("--rerank needs TEXT: a picture has no words to rate results by")
     for path in (args.output, args.gallery):
         if path is not None and not args.overwrite and Path(path).exists():
             raise FileExistsError(errno.EEXIST, "File exists; --overwrite replaces it", str(path))
@@ -81,17 +99,15 @@ def run(args: argparse.Namespace) -> int:
     with PaperclipMast(
         collection=args.collection, encoder=args.encoder, device=args.device
     ) as paperclip:
-        search, subject = (
-            (paperclip.query_text, args.text)
-            if args.image is None
-            else (paperclip.query_image, args.image)
-        )
-        result = search(
-            subject,
-            limit=args.limit,
-            offset=args.offset,
-            max_per_proposal=args.max_per_proposal,
-        )
+        options = {
+            "limit": args.limit,
+            "offset": args.offset,
+            "max_per_proposal": args.max_per_proposal,
+        }
+        if args.image is None:
+            result = paperclip.query_text(args.text, rerank=args.rerank, **options)
+        else:
+            result = paperclip.query_image(args.image, **options)
     width = shutil.get_terminal_size((_WIDTH_OF_A_FILE, 24)).columns
     print("\n".join(result.summary(width).pformat(max_lines=-1, max_width=-1)))
     if args.output is not None:

@@ -1,70 +1,49 @@
 """Queries by what observations show: words, a picture, or other observations."""
 
 import os
-import warnings
 from typing import Any
 
-import numpy as np
-from astroquery.exceptions import InputWarning
-
-from astro_paperclip.core.requests import (
-    checked_options,
-    checked_text,
-    identified_image,
-    obsids_of,
-    text_request,
-)
+from astro_paperclip.core.docstrings import with_shared_parameters
+from astro_paperclip.core.requests import checked_options, read_images, read_similar, read_texts
 from astro_paperclip.core.searcher import Searcher
-from astro_paperclip.criteria import Filter, Match, Not
-from astro_paperclip.exceptions import InvalidQueryError
+from astro_paperclip.expressions import Like
 from astro_paperclip.results import PaperclipResult
-from astro_paperclip.searching import SearchedCollection
 
-__all__ = ["ContentQueries", "unit_sum"]
+__all__ = ["ContentQueries"]
 
 
 class ContentQueries(Searcher):
-    """Ranks observations by the similarity of vectors."""
+    """Ranks observations by the similarity to what is looked for."""
 
+    @with_shared_parameters
     def query_text(
         self,
-        text: str,
+        text: str | Like | list[str | Like],
         *,
         limit: int | None = None,
         offset: int = 0,
         select_cols: str | list[str] | None = None,
         score_threshold: float | None = None,
         max_per_proposal: int | None = None,
+        rerank: Any = None,
         collection: str | os.PathLike | None = None,
         get_query_payload: bool = False,
-    ) -> PaperclipResult | dict:
+    ) -> PaperclipResult | dict | list[PaperclipResult] | list[dict]:
         """Rank observations by how well they show what a text says.
 
         Parameters
         ----------
-        text : str
-            What to look for, in plain English: a few words or a paragraph.
-        limit : int, optional
-            Largest number of rows. Default: ``conf.row_limit``.
-        offset : int, optional
-            Number of best matches to pass over; ranks go on from there.
-        select_cols : str or list of str, optional
-            Columns to return, besides those that MAST's functions ask for. Default: all.
-        score_threshold : float, optional
-            Smallest cosine similarity of a match, between -1 and 1. Default: no limit.
-        max_per_proposal : int, optional
-            Largest number of rows of one proposal, of which the best are kept; ``limit`` and
-            ``offset`` count what is left. Default: no limit.
-        collection : str or `os.PathLike`, optional
-            Another collection than the one of this instance.
-        get_query_payload : bool, optional
-            Return what would be searched, as a `dict`, and search nothing.
+        text : str, Like, or list of them
+            What to look for, in plain English: a few words or a paragraph. Or an expression, also
+            in its text form, ``'"spiral galaxy" - 0.5 "dust lane"'``; see
+            `~astro_paperclip.Like`. Those of a list are encoded together.
 
         Returns
         -------
         PaperclipResult or dict
             One row an observation, best match first; empty, with a
-            `~astroquery.exceptions.NoResultsWarning`, if nothing matches.
+            `~astroquery.exceptions.NoResultsWarning`, if nothing matches. For a list of texts a
+            list of what each of them gives.
 
         Raises
         ------
@@ -72,28 +51,26 @@ class ContentQueries(Searcher):
             If an argument makes no sense; no file has been opened then.
         CollectionError
             If there is no collection in the directory, or it cannot be searched.
+        LanguageModelError
+            If there is no such language model.
 
         Examples
         --------
-        >>> from astro_paperclip import PaperclipMast
+        >>> from astro_paperclip import Like, PaperclipMast
         >>> result = PaperclipMast.query_text(
         ...     "protostellar outflow", collection="~/hubble", limit=5
         ... )  # doctest: +SKIP
+        >>> result = PaperclipMast.query_text(
+        ...     Like("spiral galaxy") - 0.5 * Like("dust lane"), collection="~/hubble"
+        ... )  # doctest: +SKIP
         """
-        text = checked_text(text)
         options = checked_options(limit, offset, score_threshold, max_per_proposal, select_cols)
-        request = {
-            "kind": "text",
-            **text_request(text),
-            "collection": self._location(collection),
-            **options,
-        }
-        if get_query_payload:
-            return request
-        searched = self._open(request["collection"])
-        vector = self._text_vector(searched, text, request["sha256"], stacklevel=2)
-        return self._ranked(searched, vector, request)
+        request = {"kind": "text", "collection": self._location(collection), **options}
+        likes, is_batch = read_texts(text)
+        answers = self._ranked(likes, request, rerank, get_query_payload)
+        return answers if is_batch else answers[0]
 
+    @with_shared_parameters
     def query_image(
         self,
         image: Any,
@@ -105,30 +82,28 @@ class ContentQueries(Searcher):
         max_per_proposal: int | None = None,
         collection: str | os.PathLike | None = None,
         get_query_payload: bool = False,
-    ) -> PaperclipResult | dict:
+    ) -> PaperclipResult | dict | list[PaperclipResult] | list[dict]:
         """Rank observations by how much they look like an image.
 
         Parameters
         ----------
         image : str, `os.PathLike`, `PIL.Image.Image`, array_like, `~astropy.nddata.NDData` or HDU
-            A picture: anything that `astro_paperclip.images.read_image` reads.
-        limit, offset, select_cols, score_threshold, max_per_proposal, collection
-            As for `query_text`.
-        get_query_payload : bool, optional
-            Return what would be searched, as a `dict`, and search nothing.
+            A picture: anything that `astro_paperclip.images.read_image` reads. Or a list of
+            pictures, which are encoded together; a list of HDUs is one picture.
 
         Returns
         -------
         PaperclipResult or dict
             One row an observation, best match first; empty, with a
-            `~astroquery.exceptions.NoResultsWarning`, if nothing matches.
+            `~astroquery.exceptions.NoResultsWarning`, if nothing matches. For a list of pictures
+            a list of what each of them gives.
 
         Raises
         ------
         ImageError
-            If the image cannot be read.
+            If an image cannot be read; no file of a collection has been opened then.
         InvalidQueryError
-            If another argument makes no sense; no file has been opened then.
+            If another argument makes no sense.
         CollectionError
             If there is no collection in the directory, or it cannot be searched.
 
@@ -140,15 +115,12 @@ class ContentQueries(Searcher):
         ... )  # doctest: +SKIP
         """
         options = checked_options(limit, offset, score_threshold, max_per_proposal, select_cols)
-        location = self._location(collection)
-        picture, identity = identified_image(image)
-        request = {"kind": "image", **identity, "collection": location, **options}
-        if get_query_payload:
-            return request
-        searched = self._open(location)
-        vector = self._image_vector(searched, picture, request["sha256"])
-        return self._ranked(searched, vector, request)
+        request = {"kind": "image", "collection": self._location(collection), **options}
+        likes, is_batch = read_images(image)
+        answers = self._ranked(likes, request, None, get_query_payload)
+        return answers if is_batch else answers[0]
 
+    @with_shared_parameters
     def query_similar(
         self,
         observations: Any,
@@ -170,10 +142,6 @@ class ContentQueries(Searcher):
         observations : `~astropy.table.Table`, `~astropy.table.Row`, iterable, str or int
             Results of another query, some of their rows, or obsids. Of several observations
             the mean direction is searched. They are not among the results themselves.
-        limit, offset, select_cols, score_threshold, max_per_proposal, collection
-            As for `query_text`.
-        get_query_payload : bool, optional
-            Return what would be searched, as a `dict`, and search nothing.
 
         Returns
         -------
@@ -201,64 +169,6 @@ class ContentQueries(Searcher):
         ... )  # doctest: +SKIP
         """
         options = checked_options(limit, offset, score_threshold, max_per_proposal, select_cols)
-        obsids = obsids_of(observations)
-        request = {
-            "kind": "similar",
-            "similar_to": obsids,
-            "collection": self._location(collection),
-            **options,
-        }
-        if get_query_payload:
-            return request
-        searched = self._open(request["collection"])
-        vector, others = self._similar_vector(searched, obsids, stacklevel=2)
-        return self._ranked(searched, vector, request, others)
-
-    def _similar_vector(
-        self, searched: SearchedCollection, obsids: list[str], stacklevel: int
-    ) -> tuple[np.ndarray, Filter]:
-        """Return the mean direction of observations, and the filter of all others."""
-        these = Match("obsid", tuple(obsids))
-        records = list(searched.store.scroll(these, with_vectors=True))
-        found = {record.payload["obsid"] for record in records}
-        lacking = [obsid for obsid in obsids if obsid not in found]
-        if not records:
-            raise InvalidQueryError(
-                f"The observation {obsids[0]} is not in {searched.record.path}: only what is in "
-                "the collection can be compared there. Search with its picture: query_image."
-                if len(obsids) == 1
-                else f"None of the {len(obsids)} observations is in {searched.record.path}."
-            )
-        if lacking:
-            warnings.warn(
-                f"{len(lacking)} of {len(obsids)} observations are not in {searched.record.path}, "
-                f"such as {lacking[0]}: the others are searched with.",
-                InputWarning,
-                stacklevel=stacklevel + 1,
-            )
-        return unit_sum([record.vector for record in records]), Not(these)
-
-
-def unit_sum(vectors: list[np.ndarray]) -> np.ndarray:
-    """Return the direction of the sum of unit vectors: the similarity to each counts the same.
-
-    Parameters
-    ----------
-    vectors : list of `~numpy.ndarray`
-        Each of shape ``(d,)``.
-
-    Returns
-    -------
-    vector : `~numpy.ndarray`
-        Shape ``(d,)``, float32, of unit length.
-
-    Raises
-    ------
-    InvalidQueryError
-        If they cancel each other.
-    """
-    total = np.sum(vectors, axis=0, dtype=np.float64)
-    length = np.linalg.norm(total)
-    if length < 1e-6 * len(vectors):
-        raise InvalidQueryError("What is searched for has opposite directions, which cancel out.")
-    return (total / length).astype(np.float32)
+        request = {"kind": "similar", "collection": self._location(collection), **options}
+        like = read_similar(observations)
+        return self._ranked([like], request, None, get_query_payload)[0]

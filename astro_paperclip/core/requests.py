@@ -1,27 +1,25 @@
 """What is asked, checked before any work is done, and written down as plain values."""
 
-import hashlib
 import math
 import numbers
-import os
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from astro_paperclip.archive.obsids import read_obsids
 from astro_paperclip.config import conf
-from astro_paperclip.exceptions import ImageError, InvalidQueryError
-from astro_paperclip.images import read_image
+from astro_paperclip.exceptions import InvalidQueryError
+from astro_paperclip.expressions import Like, Term, Words
 
 __all__ = [
+    "check_that_it_says_something",
     "checked_options",
-    "checked_text",
-    "identified_image",
-    "obsids_of",
+    "in_words",
     "plain_criteria",
-    "text_request",
+    "read_image",
+    "read_images",
+    "read_similar",
+    "read_texts",
 ]
 
 
@@ -66,54 +64,95 @@ def checked_options(
     }
 
 
-def checked_text(text: Any) -> str:
-    """Return a text without the space around it, or raise if it says nothing."""
-    if not isinstance(text, str) or not text.strip():
-        raise InvalidQueryError(f"text must say what to look for, not {text!r}.")
-    return text.strip()
-
-
-def text_request(text: str) -> dict[str, str]:
-    """Return a text, and the key that its vector is remembered by."""
-    return {"text": text, "sha256": hashlib.sha256(text.encode()).hexdigest()}
-
-
-def identified_image(image: Any) -> tuple[Any, dict[str, str | None]]:
-    """Return an image as an encoder takes it, and its file name, if it has one, and SHA-256.
-
-    The hash is that of the file, or that of the pixels of an image in memory.
-
-    Raises
-    ------
-    ImageError
-        If it cannot be read.
-    """
-    if isinstance(image, str | os.PathLike):
-        path = Path(image).expanduser()
-        try:
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            reason = "there is no such file" if not path.exists() else error.strerror
-            raise ImageError(f"Cannot read image {str(path)!r}: {reason}.") from error
-        return path, {"image": str(path), "sha256": digest}
-    picture = read_image(image)
-    digest = hashlib.sha256(f"{picture.size}".encode() + picture.tobytes()).hexdigest()
-    return picture, {"image": None, "sha256": digest}
-
-
-def obsids_of(observations: Any) -> list[str]:
-    """Return the obsids of observations to compare with, each once.
+def read_texts(text: Any) -> tuple[list[Like], bool]:
+    """Return what a text, an expression or a list of them asks for, and whether it is a list.
 
     Raises
     ------
     InvalidQueryError
-        If something is no obsid, or there is none.
+        If one of them says nothing; of a list, with its place.
     """
-    obsids = read_obsids(observations)["obsid"].tolist()
-    if not obsids:
-        raise InvalidQueryError("No observation was given to compare with, or none has an obsid.")
-    return obsids
+    if isinstance(text, np.ndarray) and text.ndim:
+        text = text.tolist()
+    return _read_each("text", text, _read_text, is_batch=isinstance(text, list | tuple))
+
+
+def _read_text(text: Any) -> Like:
+    return text if isinstance(text, Like) else Like.parse(text)
+
+
+def read_images(image: Any) -> tuple[list[Like], bool]:
+    """Read a picture or a list of them, and return whether it is a list.
+
+    Raises
+    ------
+    ImageError
+        If one of them cannot be read; of a list, with its place.
+    """
+    # A list of HDUs is one picture: the content of a FITS file.
+    is_batch = isinstance(image, list | tuple) and not (
+        image and all(hasattr(hdu, "is_image") for hdu in image)
+    )
+    return _read_each("image", image, read_image, is_batch)
+
+
+def read_image(image: Any) -> Like:
+    """Return what a picture asks for."""
+    return Like(image=_given("image", image))
+
+
+def read_similar(observations: Any) -> Like:
+    """Return what observations ask for."""
+    return Like(similar_to=_given("observations", observations))
+
+
+def _given(name: str, value: Any) -> Any:
+    if value is None:
+        raise InvalidQueryError(f"{name} must say what to look for, not None.")
+    return value
+
+
+def _read_each(
+    name: str, things: Any, read: Callable[[Any], Like], is_batch: bool
+) -> tuple[list[Like], bool]:
+    if not is_batch:
+        return [read(things)], False
+    if not things:
+        raise InvalidQueryError(f"{name} must say what to look for, not {things!r}.")
+    likes = []
+    for place, thing in enumerate(things):
+        try:
+            likes.append(read(thing))
+        except InvalidQueryError as error:
+            raise type(error)(f"{name}[{place}]: {error}") from error
+    return likes, True
+
+
+def check_that_it_says_something(like: Like, rerank: Any) -> None:
+    """Raise if the parts of an expression cancel out, or a language model has no words to go by.
+
+    Raises
+    ------
+    InvalidQueryError
+        If so.
+    """
+    if like.cancels:
+        raise InvalidQueryError(f"The parts of {like} cancel out: nothing is left to look for.")
+    if rerank is not None and like.text is None:
+        raise InvalidQueryError(
+            f"rerank needs words that results can be rated by, which {like} has not: add a text."
+        )
+
+
+def in_words(like: Like) -> str:
+    """Return what the texts of an expression say, in words that a language model can follow."""
+    wanted = [term.content.text for term in _spoken(like) if term.weight > 0]
+    unwanted = [f"not {term.content.text}" for term in _spoken(like) if term.weight < 0]
+    return ", ".join(wanted + unwanted)
+
+
+def _spoken(like: Like) -> list[Term]:
+    return [term for term in like.terms if isinstance(term.content, Words)]
 
 
 def plain_criteria(criteria: Mapping[str, Any]) -> dict[str, Any]:

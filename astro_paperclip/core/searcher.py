@@ -1,29 +1,30 @@
-"""What every query needs: an open collection, its encoder, vectors, and a table of results."""
+"""What every query needs: an open collection, its encoder, and a table of results."""
 
 import difflib
 import os
-import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-from astroquery.exceptions import InputWarning
 from astroquery.query import BaseQuery
 
 from astro_paperclip.collection import OWN_ENCODER, Collection
 from astro_paperclip.columns import COLUMNS, CONTRACT_COLUMNS
 from astro_paperclip.config import conf
+from astro_paperclip.core.notices import warn_user
+from astro_paperclip.core.requests import check_that_it_says_something, in_words
+from astro_paperclip.criteria import Filter
 from astro_paperclip.exceptions import (
     EncoderError,
     InvalidQueryError,
     MaxResultsWarning,
     NoResultsWarning,
-    UntrainedEncoderWarning,
 )
+from astro_paperclip.expressions import Like
 from astro_paperclip.index import Hit, ServerAddress, is_address
 from astro_paperclip.results import PaperclipResult
-from astro_paperclip.searching import SearchedCollection
+from astro_paperclip.searching import Found, IndexedCollection, SearchedCollection
 
 __all__ = ["Searcher"]
 
@@ -50,6 +51,7 @@ class Searcher(BaseQuery):
         self._device = device
         self._searched = {}
         self._encoders = {}
+        self._language_models = {}
 
     def __enter__(self) -> Self:
         return self
@@ -58,10 +60,11 @@ class Searcher(BaseQuery):
         self.close()
 
     def close(self) -> None:
-        """Close all collections and let go of the encoder; the next query opens them again."""
+        """Close all collections and let go of models; the next query opens them again."""
         searched = list(self._searched.values())
         self._searched.clear()
         self._encoders.clear()
+        self._language_models.clear()
         for collection in searched:
             collection.close()
 
@@ -86,8 +89,12 @@ class Searcher(BaseQuery):
 
     def _open(self, location: str) -> SearchedCollection:
         if location not in self._searched:
-            self._searched[location] = SearchedCollection(location, self._load_encoder)
+            self._searched[location] = self._opened(location)
         return self._searched[location]
+
+    def _opened(self, location: str) -> SearchedCollection:
+        """Open what stands behind a location: the one place that knows of several kinds."""
+        return IndexedCollection(location, self._load_encoder)
 
     def _load_encoder(self, record: Collection) -> Any:
         """Return the encoder given to this instance, or the one that a collection names."""
@@ -101,91 +108,109 @@ class Searcher(BaseQuery):
             self._encoders[name] = load(name, device=self._device)
         return self._encoders[name]
 
-    def _text_vector(
-        self, searched: SearchedCollection, text: str, digest: str, stacklevel: int
-    ) -> np.ndarray:
-        """Return the vector of a text, and say where it will find little."""
-        encoder = searched.encoder
-        if (count := encoder.count_tokens(text)) > encoder.context_length:
-            warnings.warn(
-                f"The text has {count} tokens, but the encoder {encoder.name} reads only "
-                f"{encoder.context_length}: sentences at its end were left out. Ask in parts.",
-                InputWarning,
-                stacklevel=stacklevel + 1,
-            )
-        if not encoder.trained:
-            warnings.warn(
-                f"The towers of the encoder {encoder.name} were never trained together: texts find "
-                "pictures by chance. 'astro-paperclip train' makes an encoder that knows both.",
-                UntrainedEncoderWarning,
-                stacklevel=stacklevel + 1,
-            )
-        return searched.vector(digest, lambda: encoder.encode_texts([text])[0])
-
-    def _image_vector(self, searched: SearchedCollection, picture: Any, digest: str) -> np.ndarray:
-        # Pictures are compared in the views that the collection was indexed with.
-        views = searched.record.views or "whole"
-        return searched.vector(digest, lambda: searched.encoder.encode_images([picture], views)[0])
-
     def _ranked(
         self,
-        searched: SearchedCollection,
-        vector: np.ndarray,
-        request: dict,
-        where: Any = None,
-        stacklevel: int = 2,
-    ) -> PaperclipResult:
-        """Return the best matches of a vector, by rank."""
+        likes: Sequence[Like],
+        request: dict[str, Any],
+        rerank: Any,
+        get_query_payload: bool,
+        where: Filter | None = None,
+    ) -> list[PaperclipResult] | list[dict]:
+        """Return the best matches of each expression, or what would be searched."""
+        for like in likes:
+            check_that_it_says_something(like, rerank)
+        if rerank is not None:
+            from astro_paperclip.language import model_label
+
+            request = request | {"rerank": model_label(rerank)}
+        requests = [{**request, "text": like.text, "terms": like.record()} for like in likes]
+        if get_query_payload:
+            return requests
+        raters = self._raters(likes, rerank)
         limit, threshold = request["limit"], request["score_threshold"]
-        # One more than asked for tells whether the limit cuts a set of matches short.
-        wanted = limit if threshold is None else limit + 1
-        hits = searched.store.search(
-            vector,
+        searched = self._open(request["collection"])
+        found = searched.search(
+            likes,
             where,
-            limit=wanted,
+            # One more than asked for tells whether the limit cuts a set of matches short.
+            limit=limit if threshold is None else limit + 1,
             offset=request["offset"],
-            max_per_group=request["max_per_proposal"],
+            max_per_proposal=request["max_per_proposal"],
         )
+        return [
+            self._matches(searched, answer, one, rate)
+            for answer, one, rate in zip(found, requests, raters, strict=True)
+        ]
+
+    def _matches(
+        self,
+        searched: SearchedCollection,
+        found: Found,
+        request: dict,
+        rate: Callable | None,
+    ) -> PaperclipResult:
+        """Return what one expression found as a table, with all that is to be said of it."""
+        for note in found.notes:
+            warn_user(note)
+        hits, limit, threshold = found.hits, request["limit"], request["score_threshold"]
         if threshold is not None:
             hits = [hit for hit in hits if hit.score >= threshold]
         if len(hits) > limit:
-            warnings.warn(
-                f"More than {limit} observations score {threshold} or more: the best {limit} of "
-                "them are returned. Give a larger limit, or go on with offset.",
-                MaxResultsWarning,
-                stacklevel=stacklevel + 1,
+            warn_user(
+                MaxResultsWarning(
+                    f"More than {limit} observations score {threshold} or more: the best {limit} "
+                    "of them are returned. Give a larger limit, or go on with offset."
+                )
             )
-        return self._result(searched, hits[:limit], request, stacklevel + 1)
+        return self._result(searched, hits[:limit], request, rate)
 
     def _result(
-        self, searched: SearchedCollection, hits: Sequence[Hit], request: dict, stacklevel: int
+        self,
+        searched: SearchedCollection,
+        hits: Sequence[Hit],
+        request: dict,
+        rate: Callable[[PaperclipResult], PaperclipResult] | None = None,
     ) -> PaperclipResult:
-        """Return what was found as a table."""
+        """Return what was found as a table, in the order of a language model if there is one."""
         if not hits:
-            warnings.warn(
-                f"The query matched nothing in {request['collection']}.",
-                NoResultsWarning,
-                stacklevel=stacklevel + 1,
-            )
-        result = PaperclipResult.from_hits(hits, query=request, index_info=searched.description)
-        home = searched.folder
-        if home is not None and "image" in result.colnames:
-            # Images inside the collection are stored relative to it, so that it can be moved.
-            result.replace_column("image", [str(home / image) for image in result["image"]])
-        return _with_columns(result, request["select_cols"])
+            warn_user(NoResultsWarning(f"The query matched nothing in {request['collection']}."))
+        result = PaperclipResult.from_hits(hits, query=request, index_info=searched.info())
+        names = request["select_cols"]
+        _check_selected(result, names)
+        if rate is not None and hits:
+            result = rate(result)
+            names = names and ["rating", *names]
+        return _with_columns(result, names)
+
+    def _raters(self, likes: Sequence[Like], model: Any) -> list[Callable | None]:
+        """Return what puts the results of each expression into the order of a language model."""
+        if model is None:
+            return [None] * len(likes)
+        from astro_paperclip.language import load_model, rerank
+
+        key = model if isinstance(model, str) else id(model)
+        if key not in self._language_models:
+            # The name as well: what it was made of must live as long as its identity counts.
+            self._language_models[key] = model, load_model(model)
+        loaded = self._language_models[key][1]
+        return [partial(rerank, query=in_words(like), model=loaded) for like in likes]
+
+
+def _check_selected(result: PaperclipResult, names: list[str] | None) -> None:
+    """Raise if there is no such column."""
+    known = dict.fromkeys([*result.colnames, *COLUMNS])
+    for name in names or ():
+        # Of an empty result nothing is known but MAST's columns.
+        if name not in known and len(result):
+            near = difflib.get_close_matches(name, known, n=1)
+            advice = f" Did you mean {near[0]!r}?" if near else ""
+            raise InvalidQueryError(f"There is no column {name!r} to select.{advice}")
 
 
 def _with_columns(result: PaperclipResult, names: list[str] | None) -> PaperclipResult:
     """Return a result with some of its columns, and those that MAST's functions ask for."""
     if names is None:
         return result
-    known = dict.fromkeys([*result.colnames, *COLUMNS])
-    for name in names:
-        # Of an empty result nothing is known but MAST's columns.
-        if name not in known and len(result):
-            near = difflib.get_close_matches(name, known, n=1)
-            advice = f" Did you mean {near[0]!r}?" if near else ""
-            raise InvalidQueryError(f"There is no column {name!r} to select.{advice}")
     wanted = dict.fromkeys([*CONTRACT_COLUMNS, *names])
     return result[[name for name in wanted if name in result.colnames]]
 

@@ -1,22 +1,22 @@
 """Queries by place and by criteria, alone or with what observations show."""
 
 import os
-import warnings
 from typing import Any
 
-from astro_paperclip.core.content import ContentQueries, unit_sum
-from astro_paperclip.core.listing import listed
+from astro_paperclip.core.content import ContentQueries
+from astro_paperclip.core.docstrings import with_shared_parameters
+from astro_paperclip.core.notices import warn_user
 from astro_paperclip.core.places import shape_of
 from astro_paperclip.core.requests import (
     checked_options,
-    checked_text,
-    identified_image,
-    obsids_of,
     plain_criteria,
-    text_request,
+    read_image,
+    read_similar,
+    read_texts,
 )
 from astro_paperclip.criteria import And, Filter, Overlaps, parse
 from astro_paperclip.exceptions import InvalidQueryError, MaxResultsWarning
+from astro_paperclip.expressions import Like
 from astro_paperclip.results import PaperclipResult
 
 __all__ = ["SelectionQueries"]
@@ -103,10 +103,11 @@ class SelectionQueries(ContentQueries):
         """
         return self.query_criteria(object_name=object_name, radius=radius, **options)
 
+    @with_shared_parameters
     def query_criteria(
         self,
         *,
-        text: str | None = None,
+        text: str | Like | list[str | Like] | None = None,
         image: Any = None,
         similar_to: Any = None,
         coordinates: Any = None,
@@ -118,39 +119,27 @@ class SelectionQueries(ContentQueries):
         select_cols: str | list[str] | None = None,
         score_threshold: float | None = None,
         max_per_proposal: int | None = None,
+        rerank: Any = None,
         collection: str | os.PathLike | None = None,
         get_query_payload: bool = False,
         **criteria: Any,
-    ) -> PaperclipResult | dict:
+    ) -> PaperclipResult | dict | list[PaperclipResult] | list[dict]:
         """List observations that meet criteria, or rank them by what they show.
 
         Parameters
         ----------
-        text : str, optional
+        text : str, Like, or list of them, optional
             What the observations should show, as for `query_text`.
         image : object, optional
             What they should look like, as for `query_image`.
         similar_to : object, optional
-            Observations that they should look like, as for `query_similar`. Of text, image and
-            these, those that are given count the same: the mean of their directions is searched.
+            Observations that they should look like, as for `query_similar`. Image and
+            observations are added to the text with the weight 1; for other weights give an
+            expression as text, which can have pictures and observations in it.
         coordinates, radius, region
             A region that their footprints overlap, as for `query_region`.
         object_name : str, optional
             Centre of the region, as for `query_object`.
-        limit : int, optional
-            Largest number of rows. Default: ``conf.row_limit``.
-        offset : int, optional
-            Number of rows to pass over; ranks go on from there.
-        select_cols : str or list of str, optional
-            Columns to return, besides those that MAST's functions ask for. Default: all.
-        score_threshold : float, optional
-            Smallest cosine similarity of a match, between -1 and 1. Default: no limit.
-        max_per_proposal : int, optional
-            Largest number of rows of one proposal. Default: no limit.
-        collection : str or `os.PathLike`, optional
-            Another collection than the one of this instance.
-        get_query_payload : bool, optional
-            Return what would be searched, as a `dict`, and search nothing.
         **criteria
             Values of columns in MAST's grammar, such as ``instrument_name="WFC3*"``,
             ``t_exptime=[1000, None]`` or ``filters=["F814W", "F606W"]``; see
@@ -161,7 +150,8 @@ class SelectionQueries(ContentQueries):
         PaperclipResult or dict
             One row an observation; empty, with a `~astroquery.exceptions.NoResultsWarning`, if
             nothing matches. Where nothing is said of what they show, scores are masked; the
-            nearest to ``coordinates`` or an object come first, and have a ``distance``.
+            nearest to ``coordinates`` or an object come first, and have a ``distance``. For a
+            list of texts a list of what each of them gives.
 
         Raises
         ------
@@ -185,59 +175,48 @@ class SelectionQueries(ContentQueries):
         ... )  # doctest: +SKIP
         """
         options = checked_options(limit, offset, score_threshold, max_per_proposal, select_cols)
-        location = self._location(collection)
-        content, picture, obsids = {}, None, []
-        if text is not None:
-            text = checked_text(text)
-            content["text"] = text_request(text)
-        if similar_to is not None:
-            obsids = obsids_of(similar_to)
-            content["similar_to"] = obsids
-        if not content and image is None and score_threshold is not None:
-            raise InvalidQueryError(
-                f"score_threshold={score_threshold} needs something to compare with: give text, "
-                "image or similar_to."
-            )
+        request = {"kind": "criteria", "collection": self._location(collection), **options}
+        likes, is_batch = ([], False) if text is None else read_texts(text)
+        others = [] if similar_to is None else [read_similar(similar_to)]
+        if not (likes or others) and image is None:
+            _check_needs_no_content(score_threshold=score_threshold, rerank=rerank)
         where, shape = _where(coordinates, object_name, radius, region, criteria)
-        if image is not None:
-            picture, content["image"] = identified_image(image)
-        request = {
-            "kind": "criteria",
-            **content,
-            "region": None if shape is None else str(shape),
-            "criteria": plain_criteria(criteria),
-            "collection": location,
-            **options,
-        }
+        request["region"] = None if shape is None else str(shape)
+        request["criteria"] = plain_criteria(criteria)
+        # Pictures come last: no other mistake shall cost reading them.
+        others += [] if image is None else [read_image(image)]
+        if likes or others:
+            wanted = [sum([like, *others]) for like in likes] or [sum(others)]
+            answers = self._ranked(wanted, request, rerank, get_query_payload, where)
+            return answers if is_batch else answers[0]
         if get_query_payload:
             return request
-
-        searched = self._open(location)
-        searched.check_columns(criteria)
-        vectors = []
-        if text is not None:
-            vectors.append(self._text_vector(searched, text, content["text"]["sha256"], 2))
-        if image is not None:
-            vectors.append(self._image_vector(searched, picture, content["image"]["sha256"]))
-        if similar_to is not None:
-            vector, others = self._similar_vector(searched, obsids, stacklevel=2)
-            vectors.append(vector)
-            where = _both(where, others)
-        if vectors:
-            return self._ranked(searched, unit_sum(vectors), request, where)
         has_centre = shape is not None and region is None
         centre = (shape.ra, shape.dec) if has_centre else None
-        most = options["max_per_proposal"]
-        hits = listed(searched.store, where, centre, request["limit"] + 1, offset, most)
-        if len(hits) > request["limit"]:
-            warnings.warn(
-                f"More than {request['limit']} observations meet the criteria: as many are "
-                "returned. Give a larger limit, or go on with offset.",
-                MaxResultsWarning,
-                stacklevel=2,
-            )
-        return self._result(searched, hits[: request["limit"]], request, stacklevel=2)
+        return self._listed(request, where, centre)
 
+    def _listed(
+        self, request: dict, where: Filter | None, centre: tuple[float, float] | None
+    ) -> PaperclipResult:
+        """Return what fits, without a ranking."""
+        searched, limit = self._open(request["collection"]), request["limit"]
+        hits = searched.get(
+            where,
+            limit=limit + 1,
+            offset=request["offset"],
+            max_per_proposal=request["max_per_proposal"],
+            nearest_to=centre,
+        )
+        if len(hits) > limit:
+            warn_user(
+                MaxResultsWarning(
+                    f"More than {limit} observations meet the criteria: as many are returned. Give "
+                    "a larger limit, or go on with offset."
+                )
+            )
+        return self._result(searched, hits[:limit], request)
+
+    @with_shared_parameters
     def query_criteria_count(
         self,
         *,
@@ -252,7 +231,7 @@ class SelectionQueries(ContentQueries):
 
         Parameters
         ----------
-        coordinates, object_name, radius, region, collection
+        coordinates, object_name, radius, region
             As for `query_criteria`.
         **criteria
             Values of columns in MAST's grammar.
@@ -276,9 +255,16 @@ class SelectionQueries(ContentQueries):
         """
         location = self._location(collection)
         where, _ = _where(coordinates, object_name, radius, region, criteria)
-        searched = self._open(location)
-        searched.check_columns(criteria)
-        return searched.store.count(where)
+        return self._open(location).count(where)
+
+
+def _check_needs_no_content(**options: Any) -> None:
+    """Raise if there is an option that makes no sense for a list without a ranking."""
+    for name, value in options.items():
+        if value is not None:
+            raise InvalidQueryError(
+                f"{name}={value!r} needs something to compare with: give text, image or similar_to."
+            )
 
 
 def _where(
@@ -287,8 +273,7 @@ def _where(
     """Return what all observations must fit, and the region that is a part of it."""
     where = parse(**criteria)
     shape = shape_of(coordinates, object_name, radius, region)
-    return (where if shape is None else _both(where, Overlaps(shape))), shape
-
-
-def _both(where: Filter | None, other: Filter) -> Filter:
-    return other if where is None else And((where, other))
+    if shape is None:
+        return where, None
+    overlap = Overlaps(shape)
+    return (overlap if where is None else And((where, overlap))), shape

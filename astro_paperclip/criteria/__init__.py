@@ -30,6 +30,7 @@ from astro_paperclip.criteria.tree import (
     Range,
     Wildcard,
     Within,
+    fields_of,
     replaced,
 )
 
@@ -44,6 +45,7 @@ __all__ = [
     "Range",
     "Wildcard",
     "Within",
+    "fields_of",
     "parse",
     "replaced",
 ]

@@ -18,6 +18,7 @@ __all__ = [
     "Range",
     "Wildcard",
     "Within",
+    "fields_of",
     "replaced",
 ]
 
@@ -160,6 +161,19 @@ def replaced(where: Filter, replace: Callable[[Filter], Any]) -> Any:
     if isinstance(where, Not):
         return Not(replaced(where.term, replace))
     return replace(where)
+
+
+def fields_of(where: Filter) -> set[str]:
+    """Return the names of the columns that the conditions of a tree are about.
+
+    Parameters
+    ----------
+    where : Filter
+        The tree. Regions of the sky name no column.
+    """
+    fields = set()
+    replaced(where, lambda node: fields.add(getattr(node, "field", None)))
+    return fields - {None}
 
 
 def _make_shape(node: Within | Overlaps) -> None:

@@ -1,7 +1,11 @@
 """Open image files: the common picture formats, and FITS."""
 
+import bz2
+import gzip
 import warnings
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import (
@@ -16,7 +20,7 @@ from PIL import (
 
 from astro_paperclip.exceptions import ImageError
 
-__all__ = ["is_fits", "open_picture", "values_from_fits", "values_from_hdus"]
+__all__ = ["fits_stream", "is_fits", "open_picture", "values_from_fits", "values_from_hdus"]
 
 # The readers are called by their classes because `PIL.Image.open` compares every file with
 # a limit of its own, and says so by a warning that only a process-wide filter can silence.
@@ -30,12 +34,24 @@ _READERS = (
     (b"GIF8", GifImagePlugin.GifImageFile),
     (b"BM", BmpImagePlugin.BmpImageFile),
 )
+_FITS_STARTS = {b"SIMPLE": BytesIO, b"\x1f\x8b": gzip.open, b"BZh": bz2.open}
+"""How the content of a file of FITS is opened, by its first bytes, compressed or not."""
+
 _FITS_SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz", ".fits.bz2")
 
 
 def is_fits(path: Path) -> bool:
     """Tell by its name whether a file is a FITS file."""
     return path.name.lower().endswith(_FITS_SUFFIXES)
+
+
+def fits_stream(content: bytes) -> BinaryIO | None:
+    """Open the content of a FITS file, compressed or not; `None` if it is none."""
+    for start, open_content in _FITS_STARTS.items():
+        if content.startswith(start):
+            # The openers of compressed files take a file object for a name.
+            return open_content(content if open_content is BytesIO else BytesIO(content))
+    return None
 
 
 def open_picture(stream) -> Image.Image:
@@ -66,12 +82,12 @@ def open_picture(stream) -> Image.Image:
     raise ImageError("it is not a JPEG, PNG, TIFF, WebP, GIF, BMP or FITS image")
 
 
-def values_from_fits(path: Path, check_size) -> np.ndarray:
+def values_from_fits(file: Path | BinaryIO, check_size) -> np.ndarray:
     """Read the first image of a FITS file.
 
     Parameters
     ----------
-    path : `pathlib.Path`
+    file : `pathlib.Path` or file object
         The file.
     check_size : callable
         Called with the width and height from the header, before data are read; raises
@@ -88,7 +104,7 @@ def values_from_fits(path: Path, check_size) -> np.ndarray:
         # what is worth a warning in a header does not matter to a picture; what is worth
         # more, such as a truncated file, is an error as soon as data are read
         warnings.simplefilter("ignore")
-        with fits.open(path, memmap=False) as hdus:
+        with fits.open(file, memmap=False) as hdus:
             return values_from_hdus(hdus, check_size)
 
 

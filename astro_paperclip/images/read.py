@@ -2,6 +2,7 @@
 
 import os
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,13 @@ from astro_paperclip.config import conf
 from astro_paperclip.exceptions import ImageError
 from astro_paperclip.images.arrays import picture_from_array
 from astro_paperclip.images.footprint import BACKGROUND, paint_outside
-from astro_paperclip.images.formats import is_fits, open_picture, values_from_fits, values_from_hdus
+from astro_paperclip.images.formats import (
+    fits_stream,
+    is_fits,
+    open_picture,
+    values_from_fits,
+    values_from_hdus,
+)
 
 __all__ = ["MINIMUM_SIDE", "check_size", "read_image"]
 
@@ -30,9 +37,10 @@ def read_image(
 
     Parameters
     ----------
-    source : str, `os.PathLike`, `PIL.Image.Image`, `numpy.ndarray`, `~astropy.nddata.NDData`, \
-`~astropy.units.Quantity` or an `astropy.io.fits` HDU or HDU list
-        A JPEG, PNG, TIFF, WebP, GIF, BMP or FITS file, or an image in memory. Of an HDU list
+    source : str, `os.PathLike`, bytes, `PIL.Image.Image`, `numpy.ndarray`, \
+`~astropy.nddata.NDData`, `~astropy.units.Quantity` or an `astropy.io.fits` HDU or HDU list
+        A JPEG, PNG, TIFF, WebP, GIF, BMP or FITS file, its content as bytes, or an image in
+        memory. Of an HDU list
         or a FITS file the first HDU with an image is read, of an animation the first
         picture. Arrays have their first row at the top, FITS images at the bottom. EXIF
         orientation is ignored: the sky has no upper side.
@@ -62,6 +70,8 @@ def read_image(
     try:
         if isinstance(source, (str, os.PathLike)):
             return _read_file(Path(source), at_least, max_pixels, stretch)
+        if isinstance(source, bytes):
+            return _read_content(source, at_least, max_pixels, stretch)
         return _read_object(source, at_least, max_pixels, stretch)
     except ImageError as error:
         raise ImageError(f"Cannot read image {_describe(source)}: {error}") from error
@@ -75,8 +85,7 @@ def read_image(
 
 def _read_file(path: Path, at_least, max_pixels, stretch) -> Image.Image:
     if is_fits(path) and path.is_file():
-        values = values_from_fits(path, partial(check_size, max_pixels=max_pixels))
-        return _finish(picture_from_array(values, stretch=stretch), at_least, stretch)
+        return _read_fits(path, at_least, max_pixels, stretch)
     try:
         stream = path.open("rb")
     except FileNotFoundError:
@@ -84,13 +93,28 @@ def _read_file(path: Path, at_least, max_pixels, stretch) -> Image.Image:
     except OSError as error:
         raise ImageError(error.strerror) from None
     with stream:
-        picture = open_picture(stream)
-        check_size(*picture.size, max_pixels)
-        if at_least and picture.format == "JPEG":
-            shrink = max(1, max(picture.size) // at_least)
-            picture.draft(None, tuple(max(1, side // shrink) for side in picture.size))
-        picture.load()
-        return _finish(picture, at_least, stretch)
+        return _read_picture(stream, at_least, max_pixels, stretch)
+
+
+def _read_content(content: bytes, at_least, max_pixels, stretch) -> Image.Image:
+    if stream := fits_stream(content):
+        return _read_fits(stream, at_least, max_pixels, stretch)
+    return _read_picture(BytesIO(content), at_least, max_pixels, stretch)
+
+
+def _read_fits(file, at_least, max_pixels, stretch) -> Image.Image:
+    values = values_from_fits(file, partial(check_size, max_pixels=max_pixels))
+    return _finish(picture_from_array(values, stretch=stretch), at_least, stretch)
+
+
+def _read_picture(stream, at_least, max_pixels, stretch) -> Image.Image:
+    picture = open_picture(stream)
+    check_size(*picture.size, max_pixels)
+    if at_least and picture.format == "JPEG":
+        shrink = max(1, max(picture.size) // at_least)
+        picture.draft(None, tuple(max(1, side // shrink) for side in picture.size))
+    picture.load()
+    return _finish(picture, at_least, stretch)
 
 
 def _read_object(source, at_least, max_pixels, stretch) -> Image.Image:
@@ -167,5 +191,7 @@ def check_size(width: int, height: int, max_pixels: int | None = None) -> None:
 def _describe(source) -> str:
     if isinstance(source, (str, os.PathLike)):
         return repr(os.fspath(source))
+    if isinstance(source, bytes):
+        return f"of {len(source)} bytes"
     shape = getattr(source, "shape", None) or getattr(source, "size", "")
     return f"of type {type(source).__name__} {shape}".rstrip()

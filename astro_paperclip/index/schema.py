@@ -72,6 +72,9 @@ RESERVED_FIELDS = frozenset({CELLS_FIELD, FOOTPRINT_FIELD, FLAGS_FIELD}) | FORME
 POSITION_COLUMNS = (("s_ra", "s_dec"), ("ra", "dec"))
 """Columns with a position (ICRS, deg), the best first."""
 
+_LONGEST_SHORT = 16
+"""Characters of a number with a point and up to 15 digits: its neighbours all have more."""
+
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -200,6 +203,9 @@ def _declared(name: str, value: Any) -> Any:
 
 def _restored(value: Any) -> Any:
     if isinstance(value, float):
+        digits = repr(value)
+        if len(digits) <= _LONGEST_SHORT and "e" not in digits:
+            return value
         neighbours = (value, math.nextafter(value, -math.inf), math.nextafter(value, math.inf))
         return min(neighbours, key=lambda number: len(repr(number)))
     if isinstance(value, list):

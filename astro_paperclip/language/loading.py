@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from astro_paperclip.exceptions import LanguageModelError, LanguageServerError
 from astro_paperclip.language.keys import KEY_VARIABLE, find_key, without_key
 from astro_paperclip.language.model import LanguageModel
 from astro_paperclip.logger import log
 
-__all__ = ["load_model"]
+__all__ = ["load_model", "model_label"]
 
 
 def load_model(
@@ -62,7 +62,31 @@ def load_model(
     return _local(name, device)
 
 
-def _on_server(address: str, retries: int, timeout: float) -> LanguageModel:
+def model_label(name: Any) -> str:
+    """Return what a record may say of a language model, without loading or reaching it.
+
+    Parameters
+    ----------
+    name : str, LanguageModel, outlines model or callable
+        As for `load_model`.
+
+    Returns
+    -------
+    str
+        Its name or its server's address, in which there is no key.
+
+    Raises
+    ------
+    LanguageModelError
+        If it is nothing of this kind, or an address that holds more than it may.
+    """
+    if not isinstance(name, str):
+        return load_model(name).name
+    return _checked_address(name).geturl() if "://" in name else name
+
+
+def _checked_address(address: str) -> SplitResult:
+    """Return the parts of a server's address, which must hold no secret."""
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise LanguageModelError(f"{address!r} is no address of a server: give https://HOST/v1.")
@@ -73,6 +97,11 @@ def _on_server(address: str, retries: int, timeout: float) -> LanguageModel:
         )
     if parts.query:
         raise LanguageModelError(f"The address of {parts.hostname} must hold no '?'.")
+    return parts
+
+
+def _on_server(address: str, retries: int, timeout: float) -> LanguageModel:
+    parts = _checked_address(address)
     key = find_key(parts.hostname)
     if key and parts.scheme == "http" and not _is_loopback(parts.hostname):
         raise LanguageModelError(

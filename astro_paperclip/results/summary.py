@@ -13,6 +13,7 @@ __all__ = ["DISPLAY_COLUMNS", "summarized"]
 DISPLAY_COLUMNS = [
     "rank",
     "score",
+    "rating",
     "obsid",
     "target_name",
     "instrument_name",
@@ -28,8 +29,10 @@ DISPLAY_COLUMNS = [
 _NARROWEST_TEXT = 12
 """Text in a summary is never cut to fewer characters than this."""
 
-_SCORE_FORMAT = ".3f"
-_SUMMARY_FORMATS = {"rank": "d", "score": _SCORE_FORMAT}
+_MEASURES = {"score": ".3f", "rating": ".1f"}
+"""Columns of numbers that are rounded to be read."""
+
+_SUMMARY_FORMATS = {"rank": "d", "score": _MEASURES["score"]}
 
 
 def summarized(table: Table, names: list[str], width: int | None = None) -> Table:
@@ -71,9 +74,13 @@ def summarized(table: Table, names: list[str], width: int | None = None) -> Tabl
 
 def _printed(column: Column) -> list[str]:
     masked = np.ma.getmaskarray(column)
-    if column.name == "score":
-        scores = zip(column, masked, strict=True)
-        return ["" if is_missing else format(v, _SCORE_FORMAT) for v, is_missing in scores]
+    if column.name in _MEASURES and column.dtype.kind == "f":
+        unknown = masked | np.isnan(np.ma.getdata(column))
+        form = _MEASURES[column.name]
+        return [
+            "" if is_missing else format(value, form)
+            for value, is_missing in zip(column, unknown, strict=True)
+        ]
     return [
         "" if is_missing else " ".join(str(cell).split())
         for cell, is_missing in zip(column, masked, strict=True)

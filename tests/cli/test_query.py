@@ -40,7 +40,7 @@ def test_text(paperclip, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "90")
     assert main(["query", "here", "barred spiral", "--limit", "5", "--offset", "2"]) == 0
     paperclip.query_text.assert_called_once_with(
-        "barred spiral", limit=5, offset=2, max_per_proposal=None
+        "barred spiral", limit=5, offset=2, max_per_proposal=None, rerank=None
     )
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["rank", "score", "obsid", "target_name", "title"]
@@ -53,6 +53,19 @@ def test_text(paperclip, capsys, monkeypatch):
 def test_image(paperclip):
     assert main(["query", "here", "--image", "a.jpg", "--max-per-proposal", "3"]) == 0
     paperclip.query_image.assert_called_once_with("a.jpg", limit=10, offset=0, max_per_proposal=3)
+
+
+def test_a_language_model_is_told_of(paperclip, capsys):
+    assert main(["query", "here", "barred spiral", "--rerank", "http://localhost:1/v1"]) == 0
+    assert paperclip.query_text.call_args.kwargs["rerank"] == "http://localhost:1/v1"
+
+
+def test_a_language_model_needs_words(monkeypatch, capsys):
+    monkeypatch.setattr(core, "PaperclipMast", None)
+    with pytest.raises(SystemExit) as stop:
+        main(["query", "here", "--image", "a.jpg", "--rerank", "some/model"])
+    assert stop.value.code == 2
+    assert "--rerank needs TEXT" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("suffix", ["ecsv", "vot", "fits"])

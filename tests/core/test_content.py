@@ -18,7 +18,6 @@ from astro_paperclip import (
     PaperclipMastClass,
     PaperclipResult,
     conf,
-    searching,
 )
 from astro_paperclip.collection import Collection
 from astro_paperclip.columns import CONTRACT_COLUMNS
@@ -32,6 +31,7 @@ from astro_paperclip.exceptions import (
     UntrainedEncoderWarning,
 )
 from astro_paperclip.index import point_id
+from astro_paperclip.searching import directions, indexed
 
 DIMENSION = 8
 N_POINTS = 30
@@ -127,8 +127,8 @@ def opened(monkeypatch, vectors):
         stores[path] = FakeStore(vectors)
         return stores[path]
 
-    monkeypatch.setattr(searching, "Collection", SimpleNamespace(open=open_collection))
-    monkeypatch.setattr(searching, "open_store", open_store)
+    monkeypatch.setattr(indexed, "Collection", SimpleNamespace(open=open_collection))
+    monkeypatch.setattr(indexed, "open_store", open_store)
     return stores
 
 
@@ -150,8 +150,8 @@ def refusing(monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("something was opened")
 
-    monkeypatch.setattr(searching, "Collection", SimpleNamespace(open=refuse))
-    monkeypatch.setattr(searching, "open_store", refuse)
+    monkeypatch.setattr(indexed, "Collection", SimpleNamespace(open=refuse))
+    monkeypatch.setattr(indexed, "open_store", refuse)
     return PaperclipMast(collection="/here")
 
 
@@ -234,7 +234,7 @@ def test_nothing_found_is_an_empty_table_and_a_warning(paperclip, options):
     assert tuple(result.colnames) == CONTRACT_COLUMNS
 
 
-@pytest.mark.parametrize("text", ["", "  \n", None, 5, b"galaxy", ["a galaxy"]])
+@pytest.mark.parametrize("text", ["", "  \n", None, 5, b"galaxy", [], [" "], ["a", 5]])
 def test_text_must_say_something(refusing, text):
     with pytest.raises(InvalidQueryError, match="text must say what to look for"):
         refusing.query_text(text)
@@ -290,7 +290,13 @@ def test_payload_is_what_would_be_searched(refusing, picture):
     assert payload == {
         "kind": "text",
         "text": "a galaxy",
-        "sha256": hashlib.sha256(b"a galaxy").hexdigest(),
+        "terms": [
+            {
+                "weight": 1.0,
+                "text": "a galaxy",
+                "sha256": hashlib.sha256(b"a galaxy").hexdigest(),
+            }
+        ],
         "collection": "/here",
         "limit": 3,
         "offset": 0,
@@ -299,8 +305,9 @@ def test_payload_is_what_would_be_searched(refusing, picture):
         "select_cols": None,
     }
     payload = refusing.query_image(picture, get_query_payload=True)
-    assert payload["image"] == str(picture)
-    assert payload["sha256"] == hashlib.sha256(picture.read_bytes()).hexdigest()
+    (term,) = payload["terms"]
+    assert term["image"] == str(picture)
+    assert term["sha256"] == hashlib.sha256(picture.read_bytes()).hexdigest()
 
 
 def test_provenance_of_a_result(paperclip):
@@ -328,10 +335,11 @@ def test_images_in_memory_are_the_same_query(paperclip, picture):
     pixels = np.asarray(Image.open(picture))
     in_memory = [Image.open(picture), pixels, Image.fromarray(pixels)]
     digests = {
-        paperclip.query_image(image, get_query_payload=True)["sha256"] for image in in_memory
+        paperclip.query_image(image, get_query_payload=True)["terms"][0]["sha256"]
+        for image in in_memory
     }
     assert len(digests) == 1
-    other = paperclip.query_image(pixels[::-1], get_query_payload=True)
+    (other,) = paperclip.query_image(pixels[::-1], get_query_payload=True)["terms"]
     assert other["sha256"] not in digests
     assert other["image"] is None
 
@@ -362,11 +370,11 @@ def test_repeated_queries_are_encoded_once(paperclip, encoder, picture):
         paperclip.query_text("a galaxy", limit=1)
         paperclip.query_text("a galaxy ", limit=5)
         paperclip.query_image(picture, limit=1)
-    assert encoder.encoded == ["a galaxy", picture]
+    assert encoder.encoded == ["a galaxy", picture.read_bytes()]
 
 
 def test_only_recent_vectors_are_kept(paperclip, encoder, monkeypatch):
-    monkeypatch.setattr(searching, "_REMEMBERED_VECTORS", 2)
+    monkeypatch.setattr(directions, "_REMEMBERED", 2)
     for text in ("a", "b", "a", "c", "a", "b"):
         paperclip.query_text(text, limit=1)
     assert encoder.encoded == ["a", "b", "c", "b"]
@@ -468,7 +476,7 @@ def template(tmp_path_factory, vectors):
         for i in range(N_POINTS)
     ]
     del rows[4]["s_ra"], rows[4]["obsid"]
-    with searching.open_store(
+    with indexed.open_store(
         path, mode="w", dimension=DIMENSION, encoder=FakeEncoder.fingerprint
     ) as store:
         store.upsert([point_id(row["image"]) for row in rows], vectors, rows)
@@ -529,7 +537,7 @@ class TestStoredCollection:
         paperclip = PaperclipMast(collection=stored, encoder=encoder)
         paperclip.query_text("a galaxy", limit=1)
         paperclip.close()
-        with searching.open_store(
+        with indexed.open_store(
             stored, mode="w", dimension=DIMENSION, encoder=FakeEncoder.fingerprint
         ) as store:
             store.upsert([point_id("new.jpg")], encoder.encode_texts(["a galaxy"]), [{"ours": 99}])

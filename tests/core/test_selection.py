@@ -40,7 +40,7 @@ class Encoder:
         return np.stack([direction(len(text)) for text in texts])
 
     def encode_images(self, images, views):
-        return np.stack([direction(100 + len(str(image))) for image in images])
+        return np.stack([direction(100 + len(image)) for image in images])
 
 
 def direction(seed):
@@ -253,11 +253,11 @@ class TestCriteria:
 
     def test_several_contents_count_the_same(self, paperclip, vectors, tmp_path):
         picture = tmp_path / "picture.png"
-        Image.new("RGB", (4, 4)).save(picture)
+        Image.new("RGB", (8, 8)).save(picture)
         result = paperclip.query_criteria(
             text="a galaxy", image=picture, similar_to=24_000_003, limit=N_POINTS
         )
-        parts = direction(len("a galaxy")) + direction(100 + len(str(picture))) + vectors[3]
+        parts = direction(len("a galaxy")) + direction(100 + picture.stat().st_size) + vectors[3]
         scores = vectors @ parts / np.linalg.norm(parts)
         order = [row for row in np.argsort(-scores) if row != 3]
         assert numbers(result) == order
@@ -284,7 +284,7 @@ class TestCriteria:
             get_query_payload=True,
         )
         assert json.loads(json.dumps(payload)) == payload
-        assert payload["similar_to"] == ["24000001", "24000002"]
+        assert payload["terms"][1]["similar_to"] == ["24000001", "24000002"]
         assert payload["criteria"]["filters"] == ["F814W", "!F606W"]
         assert "target_name" not in payload["criteria"]
         assert "10.0" in payload["region"]
@@ -336,7 +336,7 @@ class TestSimilar:
         order = [row for row in np.argsort(-scores) if row not in (5, 11)]
         assert numbers(result) == order
         np.testing.assert_allclose(result["score"], scores[order], atol=1e-5)
-        assert result.query["similar_to"] == ["24000005", "24000011"]
+        assert result.query["terms"] == [{"weight": 1, "similar_to": ["24000005", "24000011"]}]
 
     def test_rows_of_a_result(self, without_encoder):
         listed = without_encoder.query_criteria(our_number=[4, 9])

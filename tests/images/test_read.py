@@ -41,7 +41,7 @@ def png_header(width, height):
 def test_file_keeps_pixels(picture, tmp_path, suffix):
     path = tmp_path / f"picture.{suffix}"
     picture.save(path)
-    for source in (path, str(path), picture, np.asarray(picture)):
+    for source in (path, str(path), path.read_bytes(), picture, np.asarray(picture)):
         read = read_image(source)
         assert read.mode == "RGB"
         np.testing.assert_array_equal(np.asarray(read), np.asarray(picture))
@@ -152,6 +152,8 @@ def test_fits_file_has_its_first_row_at_the_bottom(tmp_path, name):
     read = np.asarray(read_image(tmp_path / name))
     assert read.shape == (20, 30, 3)
     assert read[0].mean() > read[-1].mean() + 200
+    content = (tmp_path / name).read_bytes()
+    np.testing.assert_array_equal(np.asarray(read_image(content)), read)
 
 
 def test_fits_planes_become_colours(tmp_path):
