@@ -2,13 +2,15 @@
 
 import difflib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from astro_paperclip.calibration import Bank, image_bank, score_percentiles, text_bank
+from astro_paperclip.calibration.percentiles import Term
 from astro_paperclip.collection import Collection
 from astro_paperclip.columns import COLUMNS
 from astro_paperclip.exceptions import (
@@ -16,7 +18,7 @@ from astro_paperclip.exceptions import (
     IndexMismatchError,
     InvalidQueryError,
 )
-from astro_paperclip.index import is_address, open_store
+from astro_paperclip.index import Hit, is_address, open_store
 
 __all__ = ["SearchedCollection"]
 
@@ -51,6 +53,7 @@ class SearchedCollection:
     def __init__(self, location: str, load_encoder: Callable[[Collection], Any]):
         self._load_encoder = load_encoder
         self._vectors = OrderedDict()
+        self._banks = {}
         self._known_count = None
         if is_address(location):
             self.store = open_store(location)
@@ -123,6 +126,40 @@ class SearchedCollection:
                 self._vectors.popitem(last=False)
         self._vectors.move_to_end(digest)
         return self._vectors[digest]
+
+    def calibrated(self, hits: Sequence[Hit], terms: Sequence[Term]) -> list[Hit]:
+        """Return hits with their percentiles.
+
+        Parameters
+        ----------
+        hits : sequence of Hit
+            What a query found.
+        terms : sequence of (float, str)
+            What it is the sum of: the weight of each term, and ``"text"`` or ``"image"``; other
+            observations are pictures, too.
+
+        Returns
+        -------
+        list of Hit
+            In the same order; without percentiles where the points are gone.
+        """
+        if not hits:
+            return []
+        found = self.store.retrieve([h.id for h in hits], with_vectors=True, with_payload=False)
+        banks = {name: self._bank(name) for _, name in terms}
+        scores = {hit.id: hit.score for hit in hits}
+        ids = [record.id for record in found]
+        vectors = np.array([record.vector for record in found])
+        percentiles = score_percentiles([scores[i] for i in ids], vectors, terms, banks, ids)
+        known = dict(zip(ids, percentiles.tolist(), strict=True))
+        return [Hit(h.id, h.score, h.payload, known.get(h.id, float("nan"))) for h in hits]
+
+    def _bank(self, name: str) -> Bank:
+        if name not in self._banks:
+            self._banks[name] = (
+                text_bank(self.encoder, self.folder) if name == "text" else image_bank(self.store)
+            )
+        return self._banks[name]
 
     def close(self) -> None:
         """Let go of the index; doing so again does nothing."""

@@ -26,6 +26,7 @@ ROOMS = {
     | {"training"},
     "building": {
         "archive",
+        "calibration.bank",
         "collection",
         "columns",
         "encoders",
@@ -35,9 +36,19 @@ ROOMS = {
         "training",
     },
     "archive": {"columns", "criteria", "images", "sky"},
-    "core": {"archive", "collection", "columns", "criteria", "encoders", "images", "index"}
+    "calibration": {"index", "vocabulary"},
+    "core": {
+        "archive",
+        "calibration",
+        "collection",
+        "columns",
+        "criteria",
+        "encoders",
+        "images",
+        "index",
+    }
     | {"results", "searching", "sky"},
-    "searching": {"collection", "columns", "index"},
+    "searching": {"calibration", "collection", "columns", "index"},
     "evaluation": {"encoders", "images", "language", "notebook.tiles", "pairs", "vocabulary"},
     "training": {"captions", "encoders", "evaluation.in_batch", "images", "pairs"},
     "encoders": {"captions", "images"},

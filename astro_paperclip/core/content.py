@@ -5,6 +5,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+from astropy import units as u
 from astroquery.exceptions import InputWarning
 
 from astro_paperclip.core.requests import (
@@ -33,7 +34,7 @@ class ContentQueries(Searcher):
         limit: int | None = None,
         offset: int = 0,
         select_cols: str | list[str] | None = None,
-        score_threshold: float | None = None,
+        score_threshold: float | str | u.Quantity | None = None,
         max_per_proposal: int | None = None,
         collection: str | os.PathLike | None = None,
         get_query_payload: bool = False,
@@ -50,8 +51,10 @@ class ContentQueries(Searcher):
             Number of best matches to pass over; ranks go on from there.
         select_cols : str or list of str, optional
             Columns to return, besides those that MAST's functions ask for. Default: all.
-        score_threshold : float, optional
-            Smallest cosine similarity of a match, between -1 and 1. Default: no limit.
+        score_threshold : float, str or `~astropy.units.Quantity`, optional
+            What a match must reach: a number is a cosine similarity between -1 and 1; ``"99%"`` or
+            ``99 * u.percent`` is a percentile, as in the column ``score_percentile``. Default: no
+            limit.
         max_per_proposal : int, optional
             Largest number of rows of one proposal, of which the best are kept; ``limit`` and
             ``offset`` count what is left. Default: no limit.
@@ -92,7 +95,7 @@ class ContentQueries(Searcher):
             return request
         searched = self._open(request["collection"])
         vector = self._text_vector(searched, text, request["sha256"], stacklevel=2)
-        return self._ranked(searched, vector, request)
+        return self._ranked(searched, vector, [(1.0, "text")], request)
 
     def query_image(
         self,
@@ -101,7 +104,7 @@ class ContentQueries(Searcher):
         limit: int | None = None,
         offset: int = 0,
         select_cols: str | list[str] | None = None,
-        score_threshold: float | None = None,
+        score_threshold: float | str | u.Quantity | None = None,
         max_per_proposal: int | None = None,
         collection: str | os.PathLike | None = None,
         get_query_payload: bool = False,
@@ -147,7 +150,7 @@ class ContentQueries(Searcher):
             return request
         searched = self._open(location)
         vector = self._image_vector(searched, picture, request["sha256"])
-        return self._ranked(searched, vector, request)
+        return self._ranked(searched, vector, [(1.0, "image")], request)
 
     def query_similar(
         self,
@@ -156,7 +159,7 @@ class ContentQueries(Searcher):
         limit: int | None = None,
         offset: int = 0,
         select_cols: str | list[str] | None = None,
-        score_threshold: float | None = None,
+        score_threshold: float | str | u.Quantity | None = None,
         max_per_proposal: int | None = None,
         collection: str | os.PathLike | None = None,
         get_query_payload: bool = False,
@@ -212,7 +215,7 @@ class ContentQueries(Searcher):
             return request
         searched = self._open(request["collection"])
         vector, others = self._similar_vector(searched, obsids, stacklevel=2)
-        return self._ranked(searched, vector, request, others)
+        return self._ranked(searched, vector, [(1.0, "image")], request, others)
 
     def _similar_vector(
         self, searched: SearchedCollection, obsids: list[str], stacklevel: int

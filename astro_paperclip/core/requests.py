@@ -1,7 +1,6 @@
 """What is asked, checked before any work is done, and written down as plain values."""
 
 import hashlib
-import math
 import numbers
 import os
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from astro_paperclip.archive.obsids import read_obsids
+from astro_paperclip.calibration import checked_threshold
 from astro_paperclip.config import conf
 from astro_paperclip.exceptions import ImageError, InvalidQueryError
 from astro_paperclip.images import read_image
@@ -49,10 +49,7 @@ def checked_options(
         raise InvalidQueryError(f"limit must be a positive whole number, not {limit!r}.")
     if not _is_whole(offset) or offset < 0:
         raise InvalidQueryError(f"offset must be a whole number from 0, not {offset!r}.")
-    if score_threshold is not None and not _is_finite(score_threshold):
-        raise InvalidQueryError(
-            f"score_threshold must be a number between -1 and 1, not {score_threshold!r}."
-        )
+    score_threshold = checked_threshold(score_threshold)
     if max_per_proposal is not None and not (_is_whole(max_per_proposal) and max_per_proposal >= 1):
         raise InvalidQueryError(
             f"max_per_proposal must be a positive whole number, not {max_per_proposal!r}."
@@ -60,7 +57,7 @@ def checked_options(
     return {
         "limit": int(limit),
         "offset": int(offset),
-        "score_threshold": None if score_threshold is None else float(score_threshold),
+        "score_threshold": score_threshold,
         "max_per_proposal": None if max_per_proposal is None else int(max_per_proposal),
         "select_cols": _column_names(select_cols),
     }
@@ -146,8 +143,3 @@ def _column_names(select_cols: Any) -> list[str] | None:
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, numbers.Integral) and not isinstance(value, bool | np.bool_)
-
-
-def _is_finite(value: Any) -> bool:
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
-    return is_number and math.isfinite(value)

@@ -4,6 +4,7 @@ import difflib
 import os
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,6 +12,8 @@ import numpy as np
 from astroquery.exceptions import InputWarning
 from astroquery.query import BaseQuery
 
+from astro_paperclip.calibration import Matches, best_matches
+from astro_paperclip.calibration.percentiles import Term
 from astro_paperclip.collection import OWN_ENCODER, Collection
 from astro_paperclip.columns import COLUMNS, CONTRACT_COLUMNS
 from astro_paperclip.config import conf
@@ -131,31 +134,22 @@ class Searcher(BaseQuery):
         self,
         searched: SearchedCollection,
         vector: np.ndarray,
+        terms: Sequence[Term],
         request: dict,
         where: Any = None,
         stacklevel: int = 2,
     ) -> PaperclipResult:
-        """Return the best matches of a vector, by rank."""
-        limit, threshold = request["limit"], request["score_threshold"]
-        # One more than asked for tells whether the limit cuts a set of matches short.
-        wanted = limit if threshold is None else limit + 1
-        hits = searched.store.search(
-            vector,
-            where,
-            limit=wanted,
+        """Return the best matches of a vector, the sum of some terms, by rank."""
+        matches = best_matches(
+            partial(searched.store.search, vector, where),
+            partial(searched.calibrated, terms=terms),
+            limit=request["limit"],
             offset=request["offset"],
-            max_per_group=request["max_per_proposal"],
+            threshold=request["score_threshold"],
+            max_per_proposal=request["max_per_proposal"],
         )
-        if threshold is not None:
-            hits = [hit for hit in hits if hit.score >= threshold]
-        if len(hits) > limit:
-            warnings.warn(
-                f"More than {limit} observations score {threshold} or more: the best {limit} of "
-                "them are returned. Give a larger limit, or go on with offset.",
-                MaxResultsWarning,
-                stacklevel=stacklevel + 1,
-            )
-        return self._result(searched, hits[:limit], request, stacklevel + 1)
+        _warn_of_others(matches, request, stacklevel + 1)
+        return self._result(searched, matches.hits, request, stacklevel + 1)
 
     def _result(
         self, searched: SearchedCollection, hits: Sequence[Hit], request: dict, stacklevel: int
@@ -173,6 +167,26 @@ class Searcher(BaseQuery):
             # Images inside the collection are stored relative to it, so that it can be moved.
             result.replace_column("image", [str(home / image) for image in result["image"]])
         return _with_columns(result, request["select_cols"])
+
+
+def _warn_of_others(matches: Matches, request: dict, stacklevel: int) -> None:
+    """Say where not all that reaches the threshold is returned."""
+    limit, threshold = request["limit"], request["score_threshold"]
+    if matches.is_cut:
+        warnings.warn(
+            f"More than {limit} observations score {threshold} or more: the best {limit} of "
+            "them are returned. Give a larger limit, or go on with offset.",
+            MaxResultsWarning,
+            stacklevel=stacklevel + 1,
+        )
+    elif matches.depth is not None:
+        warnings.warn(
+            f"Only the first {matches.depth} observations of the ranking were compared with "
+            f"{threshold}: others may reach it, too. Ask for a lower one, or for a cosine "
+            "similarity, which is compared to the end.",
+            MaxResultsWarning,
+            stacklevel=stacklevel + 1,
+        )
 
 
 def _with_columns(result: PaperclipResult, names: list[str] | None) -> PaperclipResult:

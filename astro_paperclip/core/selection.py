@@ -4,6 +4,8 @@ import os
 import warnings
 from typing import Any
 
+from astropy import units as u
+
 from astro_paperclip.core.content import ContentQueries, unit_sum
 from astro_paperclip.core.listing import listed
 from astro_paperclip.core.places import shape_of
@@ -116,7 +118,7 @@ class SelectionQueries(ContentQueries):
         limit: int | None = None,
         offset: int = 0,
         select_cols: str | list[str] | None = None,
-        score_threshold: float | None = None,
+        score_threshold: float | str | u.Quantity | None = None,
         max_per_proposal: int | None = None,
         collection: str | os.PathLike | None = None,
         get_query_payload: bool = False,
@@ -143,8 +145,10 @@ class SelectionQueries(ContentQueries):
             Number of rows to pass over; ranks go on from there.
         select_cols : str or list of str, optional
             Columns to return, besides those that MAST's functions ask for. Default: all.
-        score_threshold : float, optional
-            Smallest cosine similarity of a match, between -1 and 1. Default: no limit.
+        score_threshold : float, str or `~astropy.units.Quantity`, optional
+            What a match must reach: a number is a cosine similarity between -1 and 1; ``"99%"`` or
+            ``99 * u.percent`` is a percentile, as in the column ``score_percentile``. Default: no
+            limit.
         max_per_proposal : int, optional
             Largest number of rows of one proposal. Default: no limit.
         collection : str or `os.PathLike`, optional
@@ -214,17 +218,20 @@ class SelectionQueries(ContentQueries):
 
         searched = self._open(location)
         searched.check_columns(criteria)
-        vectors = []
+        vectors, terms = [], []
         if text is not None:
+            terms.append((1.0, "text"))
             vectors.append(self._text_vector(searched, text, content["text"]["sha256"], 2))
         if image is not None:
+            terms.append((1.0, "image"))
             vectors.append(self._image_vector(searched, picture, content["image"]["sha256"]))
         if similar_to is not None:
             vector, others = self._similar_vector(searched, obsids, stacklevel=2)
+            terms.append((1.0, "image"))
             vectors.append(vector)
             where = _both(where, others)
         if vectors:
-            return self._ranked(searched, unit_sum(vectors), request, where)
+            return self._ranked(searched, unit_sum(vectors), terms, request, where)
         has_centre = shape is not None and region is None
         centre = (shape.ra, shape.dec) if has_centre else None
         most = options["max_per_proposal"]

@@ -185,7 +185,9 @@ class StoreReader:
         found = self._retrieved([hit.id for hit in hits], with_payload=True, vector=None)
         return [replace(hit, payload=found[hit.id].payload) for hit in hits if hit.id in found]
 
-    def retrieve(self, ids: Sequence[str], with_vectors: bool | str = False) -> list[Record]:
+    def retrieve(
+        self, ids: Sequence[str], with_vectors: bool | str = False, *, with_payload: bool = True
+    ) -> list[Record]:
         """Return the points with these ids, in this order, without those that are not there.
 
         Parameters
@@ -195,12 +197,15 @@ class StoreReader:
         with_vectors : bool or str, optional
             Whether with the main vector; or the name of another one, which is `None` for points
             without it.
+        with_payload : bool, optional
+            Whether with the columns of the row.
 
         Returns
         -------
         list of Record
         """
-        found = self._retrieved(ids, with_payload=True, vector=self._asked_vector(with_vectors))
+        vector = self._asked_vector(with_vectors)
+        found = self._retrieved(ids, with_payload=with_payload, vector=vector)
         return [found[point] for point in map(checked_id, ids) if point in found]
 
     def missing(self, ids: Sequence[str], using: str | None = None) -> list[str]:
@@ -246,7 +251,11 @@ class StoreReader:
         return found
 
     def scroll(
-        self, where: Filter | None = None, with_vectors: bool | str = False
+        self,
+        where: Filter | None = None,
+        with_vectors: bool | str = False,
+        *,
+        with_payload: bool = True,
     ) -> Iterator[Record]:
         """Iterate over all points that fit, ordered by id.
 
@@ -257,6 +266,8 @@ class StoreReader:
         with_vectors : bool or str, optional
             Whether with the main vector; or the name of another one, which is `None` for points
             without it.
+        with_payload : bool, optional
+            Whether with the columns of the row.
 
         Yields
         ------
@@ -266,7 +277,7 @@ class StoreReader:
         vector = self._asked_vector(with_vectors)
         where = self._translated(where)
         if self._engine is not None:
-            for record in self._engine.scroll(where, True, vector):
+            for record in self._engine.scroll(where, with_payload, vector):
                 self._check_open()
                 yield record
 

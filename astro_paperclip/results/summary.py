@@ -5,7 +5,7 @@ from pathlib import PurePath
 import numpy as np
 from astropy.table import Column, Table
 
-from astro_paperclip.columns import CONTRACT_COLUMNS
+from astro_paperclip.columns import RANKING_COLUMNS
 from astro_paperclip.results.cells import text_column
 
 __all__ = ["DISPLAY_COLUMNS", "summarized"]
@@ -13,6 +13,7 @@ __all__ = ["DISPLAY_COLUMNS", "summarized"]
 DISPLAY_COLUMNS = [
     "rank",
     "score",
+    "score_percentile",
     "obsid",
     "target_name",
     "instrument_name",
@@ -28,8 +29,7 @@ DISPLAY_COLUMNS = [
 _NARROWEST_TEXT = 12
 """Text in a summary is never cut to fewer characters than this."""
 
-_SCORE_FORMAT = ".3f"
-_SUMMARY_FORMATS = {"rank": "d", "score": _SCORE_FORMAT}
+_SUMMARY_FORMATS = {"rank": "d", "score": ".3f", "score_percentile": ".1f"}
 
 
 def summarized(table: Table, names: list[str], width: int | None = None) -> Table:
@@ -47,7 +47,7 @@ def summarized(table: Table, names: list[str], width: int | None = None) -> Tabl
     Returns
     -------
     short : `~astropy.table.Table`
-        Numbers for rank and score, else text.
+        Numbers for rank and scores, else text.
     """
     shown = {}
     for name in dict.fromkeys(names):
@@ -57,13 +57,13 @@ def summarized(table: Table, names: list[str], width: int | None = None) -> Tabl
             # Where nothing was ranked there are no scores to show.
             if is_news or name == "rank" or (name == "score" and not texts):
                 shown[name] = texts
-    if shown.keys() <= set(CONTRACT_COLUMNS[:2]) and "image" in table.colnames:
+    if shown.keys() <= set(RANKING_COLUMNS) and "image" in table.colnames:
         shown["image"] = [PurePath(image).name for image in _printed(table["image"])]
     if width is not None:
         shown = _fitted(shown, width)
     short = Table({name: text_column(texts) for name, texts in shown.items()})
     for name in short.colnames:
-        if name in ("rank", "score"):
+        if name in RANKING_COLUMNS:
             short[name] = table[name]
         short[name].info.format = _SUMMARY_FORMATS.get(name, "<")
     return short
@@ -71,9 +71,10 @@ def summarized(table: Table, names: list[str], width: int | None = None) -> Tabl
 
 def _printed(column: Column) -> list[str]:
     masked = np.ma.getmaskarray(column)
-    if column.name == "score":
-        scores = zip(column, masked, strict=True)
-        return ["" if is_missing else format(v, _SCORE_FORMAT) for v, is_missing in scores]
+    if column.name in RANKING_COLUMNS:
+        form = _SUMMARY_FORMATS[column.name]
+        numbers = zip(column, masked, strict=True)
+        return ["" if is_missing else format(number, form) for number, is_missing in numbers]
     return [
         "" if is_missing else " ".join(str(cell).split())
         for cell, is_missing in zip(column, masked, strict=True)

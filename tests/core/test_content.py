@@ -20,6 +20,7 @@ from astro_paperclip import (
     conf,
     searching,
 )
+from astro_paperclip.calibration import Bank
 from astro_paperclip.collection import Collection
 from astro_paperclip.columns import CONTRACT_COLUMNS
 from astro_paperclip.exceptions import (
@@ -31,7 +32,7 @@ from astro_paperclip.exceptions import (
     NoResultsWarning,
     UntrainedEncoderWarning,
 )
-from astro_paperclip.index import point_id
+from astro_paperclip.index import Record, point_id
 
 DIMENSION = 8
 N_POINTS = 30
@@ -93,6 +94,15 @@ class FakeStore:
             for i in order
         ]
 
+    def scroll(self, where=None, with_vectors=False, *, with_payload=True):
+        assert with_vectors
+        for i in sorted(range(len(self.vectors)), key="id{}".format):
+            yield Record(f"id{i}", vector=self.vectors[i])
+
+    def retrieve(self, ids, with_vectors=False, *, with_payload=True):
+        found = {record.id: record for record in self.scroll(with_vectors=with_vectors)}
+        return [found[point] for point in ids]
+
     def count(self, where=None):
         return len(self.vectors)
 
@@ -129,6 +139,8 @@ def opened(monkeypatch, vectors):
 
     monkeypatch.setattr(searching, "Collection", SimpleNamespace(open=open_collection))
     monkeypatch.setattr(searching, "open_store", open_store)
+    # Else each encoder that counts what it is asked would be asked for the whole bank.
+    monkeypatch.setattr(searching, "text_bank", lambda encoder, folder: Bank(vectors[::-1]))
     return stores
 
 
