@@ -153,7 +153,7 @@ def index_pairs(
         )
         store.flush()
         n_points = store.count()
-    write_text_bank(home.path, encoder)
+    write_text_bank(home.path, encoder, progress=progress)
     home.save()
     report = IndexReport(
         collection=home.path,

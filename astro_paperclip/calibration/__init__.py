@@ -5,12 +5,19 @@ the kind of query and on the picture. So each row is compared with a fixed bank 
 its percentile says how many of them it fits less well.
 """
 
-from astro_paperclip.calibration.bank import Bank, bank_texts, image_bank, text_bank
+from astro_paperclip.calibration.bank import (
+    IMAGE_BANK_SIZE,
+    Bank,
+    bank_texts,
+    image_bank,
+    text_bank,
+)
 from astro_paperclip.calibration.matches import LARGEST_DEPTH, Matches, best_matches
 from astro_paperclip.calibration.percentiles import score_percentiles
 from astro_paperclip.calibration.threshold import checked_threshold, percentile_of
 
 __all__ = [
+    "IMAGE_BANK_SIZE",
     "LARGEST_DEPTH",
     "Bank",
     "Matches",

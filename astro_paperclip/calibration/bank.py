@@ -79,7 +79,7 @@ def bank_version() -> str:
     return hashlib.sha256("\n".join(bank_texts()).encode()).hexdigest()[:16]
 
 
-def text_bank(encoder: Any, folder: Path | None = None) -> Bank:
+def text_bank(encoder: Any, folder: Path | None = None, *, progress: bool = True) -> Bank:
     """Return the bank of texts with the vectors of an encoder.
 
     They are taken from the collection, else from the package's cache, where those that have to
@@ -91,6 +91,8 @@ def text_bank(encoder: Any, folder: Path | None = None) -> Bank:
         What encodes the queries.
     folder : `~pathlib.Path`, optional
         The directory of the collection that is searched, if it has one.
+    progress : bool, optional
+        Whether to show a progress bar, if texts have to be encoded and it takes seconds.
 
     Returns
     -------
@@ -101,7 +103,7 @@ def text_bank(encoder: Any, folder: Path | None = None) -> Bank:
         vectors = _read(path, encoder.fingerprint)
         if vectors is not None:
             return Bank(vectors)
-    vectors = _encoded(encoder)
+    vectors = _encoded(encoder, progress)
     try:
         _write(cached, vectors, encoder.fingerprint)
     except OSError as error:
@@ -109,7 +111,7 @@ def text_bank(encoder: Any, folder: Path | None = None) -> Bank:
     return Bank(vectors)
 
 
-def write_text_bank(folder: Path, encoder: Any) -> None:
+def write_text_bank(folder: Path, encoder: Any, *, progress: bool = True) -> None:
     """Put the bank of texts into a collection, unless it is there.
 
     Parameters
@@ -118,10 +120,12 @@ def write_text_bank(folder: Path, encoder: Any) -> None:
         The collection's directory.
     encoder : `~astro_paperclip.encoders.Encoder`
         What makes the collection's vectors.
+    progress : bool, optional
+        Whether to show a progress bar, if it takes seconds.
     """
     path = folder / BANK_FILE
     if _read(path, encoder.fingerprint) is None:
-        _write(path, text_bank(encoder).vectors, encoder.fingerprint)
+        _write(path, text_bank(encoder, progress=progress).vectors, encoder.fingerprint)
 
 
 def image_bank(store: Store) -> Bank:
@@ -147,10 +151,15 @@ def _cached_file(fingerprint: str) -> Path:
     return cache_directory("query_banks") / f"{fingerprint}-{bank_version()}.npz"
 
 
-def _encoded(encoder: Any) -> np.ndarray:
+def _encoded(encoder: Any, progress: bool) -> np.ndarray:
     texts, size = bank_texts(), conf.batch_size
-    starts = range(0, len(texts), size)
-    starts = tqdm(starts, desc="Encoding the bank of queries", delay=_PATIENCE, leave=False)
+    starts = tqdm(
+        range(0, len(texts), size),
+        desc="Encoding the bank of queries",
+        delay=_PATIENCE,
+        leave=False,
+        disable=not progress,
+    )
     return np.concatenate([encoder.encode_texts(texts[start : start + size]) for start in starts])
 
 

@@ -54,7 +54,7 @@ def score_percentiles(
     array([50.])
     """
     scores = np.asarray(scores, dtype=np.float64)
-    vectors = np.asarray(vectors, dtype=np.float64)
+    vectors = np.asarray(vectors, dtype=np.float32)
     queries, members = bank_queries(terms, banks)
     if not len(queries):
         return np.full(len(scores), np.nan)
@@ -85,7 +85,7 @@ def bank_queries(
     Returns
     -------
     queries : `~numpy.ndarray`
-        Shape ``(m, d)``, float64, unit length: directions of weighted sums of one vector from each
+        Shape ``(m, d)``, float32, unit length: directions of weighted sums of one vector from each
         term's bank. A query of one term gives the bank itself, times the sign of the weight. Of
         several terms the largest bank is gone through once; what the others add is drawn, always
         in the same way.
@@ -95,13 +95,17 @@ def bank_queries(
     sizes = [len(banks[name].vectors) for _, name in terms]
     if not min(sizes):
         return np.empty((0, 0)), [np.empty(0, dtype=np.int64) for _ in terms]
+    if len(terms) == 1:
+        (weight, name), (size,) = terms[0], sizes
+        sign = np.sign(np.float32(weight))
+        return sign * banks[name].vectors.astype(np.float32), [np.arange(size)]
     members = []
     for term, size in enumerate(sizes):
         # Without another order, equal banks would only give sums of a vector with itself.
         order = np.random.default_rng(term).permutation(size) if term else np.arange(size)
         members.append(np.resize(order, max(sizes)))
     total = sum(
-        weight * banks[name].vectors[rows].astype(np.float64)
+        np.float32(weight) * banks[name].vectors[rows].astype(np.float32)
         for (weight, name), rows in zip(terms, members, strict=True)
     )
     lengths = np.linalg.norm(total, axis=1)

@@ -88,7 +88,7 @@ def test_a_small_weight_changes_little_and_a_large_one_all(texts, images, rows):
     almost = score_percentiles(scores, rows, [(1.0, "text"), (1e-9, "image")], banks)
     np.testing.assert_array_equal(almost, one)
     against = score_percentiles(scores, rows, [(-1.0, "text")], banks)
-    expected = [100 * np.mean(-(texts.vectors @ row) < s) for row, s in zip(rows, scores)]
+    expected = 100 * np.mean(-(rows @ texts.vectors.T) < scores[:, np.newaxis], axis=1)
     np.testing.assert_allclose(against, expected)
 
 

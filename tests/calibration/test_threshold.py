@@ -36,5 +36,5 @@ def test_no_threshold():
     ids=repr,
 )
 def test_what_is_neither_is_refused(value):
-    with pytest.raises(InvalidQueryError, match="^score_threshold must be .* or a percentile"):
+    with pytest.raises(InvalidQueryError, match=r"^score_threshold must be .* or a percentile"):
         checked_threshold(value)
