@@ -26,6 +26,9 @@ OWN_ENCODER = "encoder"
 """Name of an encoder that lies in the collection itself, and of its folder there."""
 
 _RECORD = "collection.toml"
+_UNTRAINED = "compact"
+"""Name of the one encoder whose towers were each trained alone."""
+
 _SOFTWARE = ("astro_paperclip", "open_clip_torch", "torch", "qdrant-edge-py", "numpy", "astropy")
 
 
@@ -208,6 +211,11 @@ class Collection:
     def is_indexed(self) -> bool:
         """Whether it is known which encoder makes the vectors."""
         return bool(self.encoder_fingerprint)
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the two towers of the encoder were trained together, as words need it."""
+        return self.is_indexed and self.encoder_name != _UNTRAINED
 
     @staticmethod
     def exists(path: str | os.PathLike) -> bool:

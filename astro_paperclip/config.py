@@ -45,6 +45,10 @@ class Conf(_ConfigNamespace):
         200_000_000,
         "Images with more pixels than this are refused before they are decoded.",
     )
+    collections_dir = ConfigItem(
+        "",
+        "Folder whose collections are listed. Empty: the folder that the collection lies in.",
+    )
     mast_server = ConfigItem("https://mast.stsci.edu", "Address of MAST.")
     proposals_url = ConfigItem(
         "https://archive.stsci.edu/hst/catalogs/abstracts.cat",

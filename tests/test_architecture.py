@@ -39,6 +39,8 @@ ROOMS = {
     "calibration": {"index", "vocabulary"},
     "core": {
         "archive",
+        "evaluation.descriptions",
+        "vocabulary",
         "calibration",
         "collection",
         "columns",

@@ -1,12 +1,14 @@
 """The query class itself, an instance of which is ready to use."""
 
 from astro_paperclip import archive
+from astro_paperclip.core.cataloguing import CataloguingQueries
+from astro_paperclip.core.describing import DescribingQueries
 from astro_paperclip.core.selection import SelectionQueries
 
 __all__ = ["PaperclipMast", "PaperclipMastClass"]
 
 
-class PaperclipMastClass(SelectionQueries):
+class PaperclipMastClass(SelectionQueries, DescribingQueries, CataloguingQueries):
     """Search observations by what they show.
 
     `PaperclipMast` is an instance; calling it, ``PaperclipMast(collection=...)``, gives a fresh

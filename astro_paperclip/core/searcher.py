@@ -53,6 +53,7 @@ class Searcher(BaseQuery):
         self._device = device
         self._searched = {}
         self._encoders = {}
+        self._describers = {}
 
     def __enter__(self) -> Self:
         return self
@@ -65,6 +66,7 @@ class Searcher(BaseQuery):
         searched = list(self._searched.values())
         self._searched.clear()
         self._encoders.clear()
+        self._describers.clear()
         for collection in searched:
             collection.close()
 

@@ -12,6 +12,7 @@ from astro_paperclip.index.opening import open_store
 from astro_paperclip.index.profiles import PROFILES, Profile
 from astro_paperclip.index.schema import point_id
 from astro_paperclip.index.store import Hit, Record, Store
+from astro_paperclip.index.surveying import collections_on_server, index_facts
 from astro_paperclip.index.upgrading import upgrade_index
 
 __all__ = [
@@ -24,9 +25,11 @@ __all__ = [
     "ServerAddress",
     "Store",
     "check_index",
+    "collections_on_server",
     "copy_collection",
     "create_index",
     "finish_index",
+    "index_facts",
     "is_address",
     "open_store",
     "point_id",
