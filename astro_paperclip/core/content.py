@@ -38,6 +38,7 @@ class ContentQueries(Searcher):
         max_per_proposal: int | None = None,
         collection: str | os.PathLike | None = None,
         get_query_payload: bool = False,
+        verbose: bool = False,
     ) -> PaperclipResult | dict:
         """Rank observations by how well they show what a text says.
 
@@ -62,6 +63,8 @@ class ContentQueries(Searcher):
             Another collection than the one of this instance.
         get_query_payload : bool, optional
             Return what would be searched, as a `dict`, and search nothing.
+        verbose : bool, optional
+            Log what is searched, how, and how long it takes.
 
         Returns
         -------
@@ -84,7 +87,9 @@ class ContentQueries(Searcher):
         ... )  # doctest: +SKIP
         """
         text = checked_text(text)
-        options = checked_options(limit, offset, score_threshold, max_per_proposal, select_cols)
+        options = checked_options(
+            limit, offset, score_threshold, max_per_proposal, select_cols, verbose
+        )
         request = {
             "kind": "text",
             **text_request(text),
@@ -95,7 +100,7 @@ class ContentQueries(Searcher):
             return request
         searched = self._open(request["collection"])
         vector = self._text_vector(searched, text, request["sha256"], stacklevel=2)
-        return self._ranked(searched, vector, [(1.0, "text")], request)
+        return self._ranked(searched, vector, [(1.0, "text")], request, verbose=verbose)
 
     def query_image(
         self,
@@ -108,6 +113,7 @@ class ContentQueries(Searcher):
         max_per_proposal: int | None = None,
         collection: str | os.PathLike | None = None,
         get_query_payload: bool = False,
+        verbose: bool = False,
     ) -> PaperclipResult | dict:
         """Rank observations by how much they look like an image.
 
@@ -119,6 +125,8 @@ class ContentQueries(Searcher):
             As for `query_text`.
         get_query_payload : bool, optional
             Return what would be searched, as a `dict`, and search nothing.
+        verbose : bool, optional
+            Log what is searched, how, and how long it takes.
 
         Returns
         -------
@@ -142,7 +150,9 @@ class ContentQueries(Searcher):
         ...     "spiral.jpg", collection="~/hubble"
         ... )  # doctest: +SKIP
         """
-        options = checked_options(limit, offset, score_threshold, max_per_proposal, select_cols)
+        options = checked_options(
+            limit, offset, score_threshold, max_per_proposal, select_cols, verbose
+        )
         location = self._location(collection)
         picture, identity = identified_image(image)
         request = {"kind": "image", **identity, "collection": location, **options}
@@ -150,7 +160,7 @@ class ContentQueries(Searcher):
             return request
         searched = self._open(location)
         vector = self._image_vector(searched, picture, request["sha256"])
-        return self._ranked(searched, vector, [(1.0, "image")], request)
+        return self._ranked(searched, vector, [(1.0, "image")], request, verbose=verbose)
 
     def query_similar(
         self,
@@ -163,6 +173,7 @@ class ContentQueries(Searcher):
         max_per_proposal: int | None = None,
         collection: str | os.PathLike | None = None,
         get_query_payload: bool = False,
+        verbose: bool = False,
     ) -> PaperclipResult | dict:
         """Rank observations by how much they look like other observations of the collection.
 
@@ -177,6 +188,8 @@ class ContentQueries(Searcher):
             As for `query_text`.
         get_query_payload : bool, optional
             Return what would be searched, as a `dict`, and search nothing.
+        verbose : bool, optional
+            Log what is searched, how, and how long it takes.
 
         Returns
         -------
@@ -203,7 +216,9 @@ class ContentQueries(Searcher):
         ...     "24101632", collection="~/hubble"
         ... )  # doctest: +SKIP
         """
-        options = checked_options(limit, offset, score_threshold, max_per_proposal, select_cols)
+        options = checked_options(
+            limit, offset, score_threshold, max_per_proposal, select_cols, verbose
+        )
         obsids = obsids_of(observations)
         request = {
             "kind": "similar",
@@ -215,7 +230,7 @@ class ContentQueries(Searcher):
             return request
         searched = self._open(request["collection"])
         vector, others = self._similar_vector(searched, obsids, stacklevel=2)
-        return self._ranked(searched, vector, [(1.0, "image")], request, others)
+        return self._ranked(searched, vector, [(1.0, "image")], request, others, verbose=verbose)
 
     def _similar_vector(
         self, searched: SearchedCollection, obsids: list[str], stacklevel: int

@@ -12,6 +12,7 @@ import numpy as np
 from astro_paperclip.archive.obsids import read_obsids
 from astro_paperclip.calibration import checked_threshold
 from astro_paperclip.config import conf
+from astro_paperclip.core.telling import checked_verbose
 from astro_paperclip.exceptions import ImageError, InvalidQueryError
 from astro_paperclip.images import read_image
 
@@ -31,19 +32,21 @@ def checked_options(
     score_threshold: Any,
     max_per_proposal: Any,
     select_cols: Any,
+    verbose: Any,
 ) -> dict[str, Any]:
     """Check the options that all queries share, and put defaults in their place.
 
     Returns
     -------
     dict
-        JSON-like values by their names.
+        JSON-like values by their names, without what changes no result.
 
     Raises
     ------
     InvalidQueryError
         If one of them makes no sense.
     """
+    checked_verbose(verbose)
     limit = conf.row_limit if limit is None else limit
     if not _is_whole(limit) or limit < 1:
         raise InvalidQueryError(f"limit must be a positive whole number, not {limit!r}.")

@@ -17,6 +17,7 @@ from astro_paperclip.calibration.percentiles import Term
 from astro_paperclip.collection import OWN_ENCODER, Collection
 from astro_paperclip.columns import COLUMNS, CONTRACT_COLUMNS
 from astro_paperclip.config import conf
+from astro_paperclip.core.telling import told
 from astro_paperclip.exceptions import (
     EncoderError,
     InvalidQueryError,
@@ -140,16 +141,19 @@ class Searcher(BaseQuery):
         request: dict,
         where: Any = None,
         stacklevel: int = 2,
+        *,
+        verbose: bool = False,
     ) -> PaperclipResult:
         """Return the best matches of a vector, the sum of some terms, by rank."""
-        matches = best_matches(
-            partial(searched.store.search, vector, where),
-            partial(searched.calibrated, terms=terms),
-            limit=request["limit"],
-            offset=request["offset"],
-            threshold=request["score_threshold"],
-            max_per_proposal=request["max_per_proposal"],
-        )
+        with told(verbose, request, lambda: searched.store.plan(where)):
+            matches = best_matches(
+                partial(searched.store.search, vector, where),
+                partial(searched.calibrated, terms=terms),
+                limit=request["limit"],
+                offset=request["offset"],
+                threshold=request["score_threshold"],
+                max_per_proposal=request["max_per_proposal"],
+            )
         _warn_of_others(matches, request, stacklevel + 1)
         return self._result(searched, matches.hits, request, stacklevel + 1)
 

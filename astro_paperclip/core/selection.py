@@ -17,6 +17,7 @@ from astro_paperclip.core.requests import (
     plain_criteria,
     text_request,
 )
+from astro_paperclip.core.telling import checked_verbose, told
 from astro_paperclip.criteria import And, Filter, Overlaps, parse
 from astro_paperclip.exceptions import InvalidQueryError, MaxResultsWarning
 from astro_paperclip.results import PaperclipResult
@@ -122,6 +123,7 @@ class SelectionQueries(ContentQueries):
         max_per_proposal: int | None = None,
         collection: str | os.PathLike | None = None,
         get_query_payload: bool = False,
+        verbose: bool = False,
         **criteria: Any,
     ) -> PaperclipResult | dict:
         """List observations that meet criteria, or rank them by what they show.
@@ -155,6 +157,8 @@ class SelectionQueries(ContentQueries):
             Another collection than the one of this instance.
         get_query_payload : bool, optional
             Return what would be searched, as a `dict`, and search nothing.
+        verbose : bool, optional
+            Log what is searched, how, and how long it takes.
         **criteria
             Values of columns in MAST's grammar, such as ``instrument_name="WFC3*"``,
             ``t_exptime=[1000, None]`` or ``filters=["F814W", "F606W"]``; see
@@ -188,7 +192,9 @@ class SelectionQueries(ContentQueries):
         ...     text="edge-on galaxy", instrument_name="WFC3/IR", collection="~/hubble"
         ... )  # doctest: +SKIP
         """
-        options = checked_options(limit, offset, score_threshold, max_per_proposal, select_cols)
+        options = checked_options(
+            limit, offset, score_threshold, max_per_proposal, select_cols, verbose
+        )
         location = self._location(collection)
         content, picture, obsids = {}, None, []
         if text is not None:
@@ -231,11 +237,12 @@ class SelectionQueries(ContentQueries):
             vectors.append(vector)
             where = _both(where, others)
         if vectors:
-            return self._ranked(searched, unit_sum(vectors), terms, request, where)
+            return self._ranked(searched, unit_sum(vectors), terms, request, where, verbose=verbose)
         has_centre = shape is not None and region is None
         centre = (shape.ra, shape.dec) if has_centre else None
         most = options["max_per_proposal"]
-        hits = listed(searched.store, where, centre, request["limit"] + 1, offset, most)
+        with told(verbose, request, lambda: "listed, without a ranking"):
+            hits = listed(searched.store, where, centre, request["limit"] + 1, offset, most)
         if len(hits) > request["limit"]:
             warnings.warn(
                 f"More than {request['limit']} observations meet the criteria: as many are "
@@ -253,6 +260,7 @@ class SelectionQueries(ContentQueries):
         radius: Any = None,
         region: Any = None,
         collection: str | os.PathLike | None = None,
+        verbose: bool = False,
         **criteria: Any,
     ) -> int:
         """Return how many observations meet criteria.
@@ -261,6 +269,8 @@ class SelectionQueries(ContentQueries):
         ----------
         coordinates, object_name, radius, region, collection
             As for `query_criteria`.
+        verbose : bool, optional
+            Log what is counted, and how long it takes.
         **criteria
             Values of columns in MAST's grammar.
 
@@ -281,11 +291,15 @@ class SelectionQueries(ContentQueries):
         ...     instrument_name="WFC3*", collection="~/hubble"
         ... )  # doctest: +SKIP
         """
+        checked_verbose(verbose)
         location = self._location(collection)
-        where, _ = _where(coordinates, object_name, radius, region, criteria)
+        where, shape = _where(coordinates, object_name, radius, region, criteria)
+        request = {"collection": location, "criteria": plain_criteria(criteria)}
+        request["region"] = None if shape is None else str(shape)
         searched = self._open(location)
         searched.check_columns(criteria)
-        return searched.store.count(where)
+        with told(verbose, request, lambda: "counted"):
+            return searched.store.count(where)
 
 
 def _where(

@@ -13,7 +13,7 @@ from astro_paperclip.exceptions import CollectionError, InvalidQueryError
 from astro_paperclip.index.engine import VECTOR, Engine
 from astro_paperclip.index.filters import expanded, json_path, translated
 from astro_paperclip.index.manifest import Manifest
-from astro_paperclip.index.planning import searches_graph
+from astro_paperclip.index.planning import SearchPlan, searches_graph
 from astro_paperclip.index.ranking import ExactRanking, GraphRanking, Page
 from astro_paperclip.index.regions import located
 from astro_paperclip.index.schema import INDEXED_FIELDS, SCHEMA_VERSION
@@ -141,6 +141,25 @@ class StoreReader:
         if not is_exact:
             ranking = GraphRanking(partial(find, exact=False), ranking)
         return self._with_payloads(page.of(ranking), payload)
+
+    def plan(self, where: Filter | None = None, exact: bool | None = None) -> SearchPlan:
+        """Return how `search` would go about it.
+
+        Parameters
+        ----------
+        where, exact
+            As for `search`.
+
+        Returns
+        -------
+        SearchPlan
+        """
+        self._check_open()
+        if self._engine is None:
+            return SearchPlan(searches_graph=False, estimate=0)
+        where = self._translated(where)
+        is_graph = searches_graph(self._engine, where, exact)
+        return SearchPlan(is_graph, self._engine.estimate(where))
 
     def search_words(
         self,

@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from astro_paperclip.criteria import Filter
+from astro_paperclip.index.planning import SearchPlan
 
 __all__ = ["Hit", "Record", "Store", "in_pages"]
 
@@ -162,6 +163,9 @@ class Store(Protocol):
         points, compares each vector that fits. Copies of a collection on several servers have
         graphs of their own, in which pages can differ.
         """
+
+    def plan(self, where: Filter | None = None, exact: bool | None = None) -> SearchPlan:
+        """Return how `search` would go about it: exactly or through the graph."""
 
     def search_words(
         self,
