@@ -96,10 +96,10 @@ class Searcher(BaseQuery):
         return self._searched[location]
 
     def _load_encoder(self, record: Collection) -> Any:
-        """Return the encoder given to this instance, or the one that a collection names."""
+        """Return the encoder of this instance, the configured one, or that of a collection."""
         if self._encoder is not None and not isinstance(self._encoder, str | os.PathLike):
             return self._encoder
-        name = os.fspath(self._encoder or _encoder_name(record))
+        name = os.fspath(self._encoder or conf.encoder or _encoder_name(record))
         if name not in self._encoders:
             # Loading torch takes seconds, which an import of this module must not.
             from astro_paperclip.encoders import load
@@ -217,7 +217,8 @@ def _encoder_name(record: Collection) -> str | Path:
             raise EncoderError(
                 f"{record.path} was made with an encoder of its own "
                 f"({record.encoder_fingerprint[:12]}), which a server cannot hold: give "
-                "encoder='FOLDER', the folder 'encoder' of the collection that was copied there."
+                "encoder='FOLDER', the folder 'encoder' of the collection that was copied there, "
+                "or set astro_paperclip.conf.encoder."
             )
         return record.encoder_name
     return record.encoder_path if record.encoder_path.is_dir() else record.encoder_name

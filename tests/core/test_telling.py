@@ -68,7 +68,7 @@ PICTURE = np.zeros((8, 8, 3), dtype=np.uint8)
         ("query_text", ["a comet"], {}, ["text 'a comet'", "exactly, about 12 points fit"]),
         ("query_text", ["a comet " * 20], {}, ["a comet a comet", "…"]),
         ("query_image", [PICTURE], {}, ["an image", "exactly"]),
-        ("query_similar", ["3"], {}, ["similar to '3'", "exactly, about 11 points fit"]),
+        ("query_similar", ["3"], {}, ["similar to '3'", "exactly, about "]),
         (
             "query_criteria",
             [],
