@@ -3,7 +3,8 @@
 Change a value for a session with ``conf.collection = ...``, for a block with
 ``with conf.set_temp("row_limit", 10): ...``, for a job with an environment variable such as
 ``ASTRO_PAPERCLIP_COLLECTION``, or for good in ``astro_paperclip.cfg`` in the directory that
-``astropy.config.get_config_dir("astro_paperclip")`` names. What was assigned counts more than the environment, and this more than the file.
+``astropy.config.get_config_dir("astro_paperclip")`` names. What was assigned counts more than the
+environment, and this more than the file.
 """
 
 import os

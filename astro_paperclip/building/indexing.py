@@ -153,8 +153,8 @@ def index_pairs(
         )
         store.flush()
         n_points = store.count()
-    write_text_bank(home.path, encoder, progress=progress)
     home.save()
+    write_text_bank(home.path, encoder, progress=progress)
     report = IndexReport(
         collection=home.path,
         n_pairs=len(table),

@@ -104,10 +104,7 @@ def text_bank(encoder: Any, folder: Path | None = None, *, progress: bool = True
         if vectors is not None:
             return Bank(vectors)
     vectors = _encoded(encoder, progress)
-    try:
-        _write(cached, vectors, encoder.fingerprint)
-    except OSError as error:
-        log.warning(f"The bank of queries cannot be kept in {cached}, and is made anew: {error}")
+    _write(cached, vectors, encoder.fingerprint)
     return Bank(vectors)
 
 
@@ -175,5 +172,9 @@ def _read(path: Path, fingerprint: str) -> np.ndarray | None:
 
 
 def _write(path: Path, vectors: np.ndarray, fingerprint: str) -> None:
-    with written_whole(path) as draft:
-        np.savez(draft, vectors=vectors, encoder=fingerprint, bank=bank_version())
+    """Keep vectors in a file, or say that they will have to be made again."""
+    try:
+        with written_whole(path) as draft:
+            np.savez(draft, vectors=vectors, encoder=fingerprint, bank=bank_version())
+    except OSError as error:
+        log.warning(f"The bank of queries cannot be kept in {path}, and is made anew: {error}")

@@ -421,6 +421,10 @@ def test_encoder_is_loaded_by_name_once(opened, encoder, monkeypatch):
     assert asked == [("fake", "cpu")]
     PaperclipMast(encoder="other").query_text("a galaxy", limit=1, collection="/elsewhere")
     assert asked[1:] == [("other", None)]
+    with conf.set_temp("encoder", "configured"):
+        PaperclipMast().query_text("a galaxy", limit=1, collection="/anywhere")
+        PaperclipMast(encoder="given").query_text("a galaxy", limit=1, collection="/far")
+    assert asked[2:] == [("configured", None), ("given", None)]
 
 
 def test_a_collection_with_an_encoder_of_its_own_is_searched_with_that(
