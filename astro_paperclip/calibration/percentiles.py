@@ -41,7 +41,7 @@ def score_percentiles(
     -------
     percentiles : `~numpy.ndarray`
         Shape ``(n,)``, float64, in percent from 0 to 100; NaN where there is nothing to compare
-        with. Queries that score the same, to `TIE`, do not count as worse.
+        with. Queries whose scores differ by less than ``TIE``, 1e-6, do not count as worse.
 
     Examples
     --------

@@ -9,6 +9,7 @@ from astro_paperclip.index.checking import IndexCheck, check_index
 from astro_paperclip.index.copying import CopyReport, copy_collection
 from astro_paperclip.index.creating import create_index, finish_index
 from astro_paperclip.index.opening import open_store
+from astro_paperclip.index.planning import SearchPlan
 from astro_paperclip.index.profiles import PROFILES, Profile
 from astro_paperclip.index.schema import point_id
 from astro_paperclip.index.store import Hit, Record, Store
@@ -22,6 +23,7 @@ __all__ = [
     "IndexCheck",
     "Profile",
     "Record",
+    "SearchPlan",
     "ServerAddress",
     "Store",
     "check_index",
