@@ -29,6 +29,9 @@ JOINED_ENCODERS = "encoders"
 """Folder of a collection with its copies of encoders that joined its own, by name."""
 
 _RECORD = "collection.toml"
+_UNTRAINED = "compact"
+"""Name of the one encoder whose towers were each trained alone."""
+
 _SOFTWARE = ("astro_paperclip", "open_clip_torch", "torch", "qdrant-edge-py", "numpy", "astropy")
 
 
@@ -215,6 +218,25 @@ class Collection:
     def is_indexed(self) -> bool:
         """Whether it is known which encoder makes the vectors."""
         return bool(self.encoder_fingerprint)
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the two towers of the encoder were trained together, as words need it."""
+        return self.is_indexed and self.encoder_name != _UNTRAINED
+
+    def joined_encoder(self, name: str) -> str | Path | None:
+        """Return what to load for an encoder that joined, by the name of its vectors.
+
+        Parameters
+        ----------
+        name : str
+            Anything; `None` is returned where no vectors have this name.
+        """
+        if name not in self.joined:
+            return None
+        encoder = self.joined[name]["encoder"]
+        is_here = not self.is_on_server and (self.path / encoder).is_dir()
+        return self.path / encoder if is_here else encoder
 
     @staticmethod
     def exists(path: str | os.PathLike) -> bool:

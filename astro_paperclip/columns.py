@@ -17,7 +17,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["COLUMNS", "CONTRACT_COLUMNS", "OBSERVATION_COLUMNS", "ColumnInfo", "text_array"]
+__all__ = [
+    "COLUMNS",
+    "CONTRACT_COLUMNS",
+    "OBSERVATION_COLUMNS",
+    "RANKING_COLUMNS",
+    "ColumnInfo",
+    "text_array",
+]
 
 _PADDING_LIMIT = 64 * 2**20
 """Texts that would take more bytes than this when padded are kept as objects."""
@@ -60,6 +67,14 @@ _RANKING = (
         "stat.correlation",
         None,
         "Cosine similarity of the query and the picture, from -1 to 1",
+    ),
+    ColumnInfo(
+        "score_percentile",
+        "float64",
+        "%",
+        "stat.rank",
+        None,
+        "Share of a fixed bank of queries that the picture fits less well than this query",
     ),
 )
 
@@ -260,7 +275,10 @@ _PICTURE = (
 OBSERVATION_COLUMNS = tuple(column.name for column in _OBSERVATION)
 """Names of MAST's columns of an observation, in the order of a result."""
 
-CONTRACT_COLUMNS = ("rank", "score", "obsid", "obs_id", "target_name", "obs_collection")
+RANKING_COLUMNS = tuple(column.name for column in _RANKING)
+"""Names of the columns that say how well an observation matches, in the order of a result."""
+
+CONTRACT_COLUMNS = (*RANKING_COLUMNS, "obsid", "obs_id", "target_name", "obs_collection")
 """Names of the columns that every result has, in this order."""
 
 COLUMNS = {column.name: column for column in (*_RANKING, *_OBSERVATION, *_PICTURE)}

@@ -18,6 +18,7 @@ __all__ = [
     "CollectionInterruptedWarning",
     "CollectionLockedError",
     "CollectionServerError",
+    "ConfigurationError",
     "DiskSpaceError",
     "EncoderError",
     "ImageError",
@@ -39,6 +40,13 @@ __all__ = [
 
 class ArchiveError(RemoteServiceError):
     """MAST, or the way to it, failed for good; or what it sent must not be used."""
+
+
+class ConfigurationError(InvalidQueryError, TypeError):
+    """A value of an environment variable that a configuration item cannot have.
+
+    It is a `TypeError`, too, as astropy raises for wrong values in a file.
+    """
 
 
 class ImageError(InvalidQueryError):

@@ -58,12 +58,10 @@ def with_astroquery(selected: Table, url: str, folder: Path) -> float:
     return elapsed
 
 
-def with_previews(selected: Table, url: str, folder: Path, max_connections: int) -> float:
+def with_previews(selected: Table, url: str, folder: Path, max_conn: int) -> float:
     """Return the time [s] that this package takes, with its checks and its records."""
     start = time.perf_counter()
-    table = download_previews(
-        selected, folder, mast=Mast(url), max_connections=max_connections, progress=False
-    )
+    table = download_previews(selected, folder, mast=Mast(url), max_conn=max_conn, progress=False)
     elapsed = time.perf_counter() - start
     assert set(table["status"]) == {"complete"}
     return elapsed
@@ -74,7 +72,7 @@ def main() -> None:
     parser.add_argument("--previews", type=int, default=1000)
     parser.add_argument("--latency", type=float, default=50, help="before each answer [ms]")
     parser.add_argument("--size", type=int, default=256, help="side of a preview [pixel]")
-    parser.add_argument("--connections", type=int, nargs="+", default=[conf.max_connections])
+    parser.add_argument("--connections", type=int, nargs="+", default=[conf.max_conn])
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)

@@ -35,9 +35,12 @@ ROOMS = {
         "training",
     },
     "archive": {"columns", "criteria", "images", "sky"},
-    "core": {"archive", "collection", "columns", "criteria", "encoders", "expressions", "index"}
-    | {"language", "results", "searching", "sky"},
-    "searching": {"collection", "columns", "criteria", "expressions", "index"},
+    "core": {"archive", "calibration", "collection", "columns", "criteria", "encoders"}
+    | {"evaluation.descriptions", "expressions", "index", "language", "results", "searching"}
+    | {"sky", "vocabulary"},
+    "searching": {"calibration", "collection", "columns", "criteria", "evaluation.descriptions"}
+    | {"expressions", "index", "vocabulary"},
+    "calibration": {"index", "vocabulary"},
     "expressions": {"archive.obsids", "images"},
     "evaluation": {"encoders", "images", "language", "notebook.tiles", "pairs", "vocabulary"},
     "training": {"captions", "encoders", "evaluation.in_batch", "images", "pairs"},

@@ -97,7 +97,7 @@ class Mast:
     @cached_property
     def session(self) -> requests.Session:
         """A session for files, which are read piece by piece; threads may share it."""
-        return new_session(conf.max_connections)
+        return new_session(conf.max_conn)
 
     @cached_property
     def reply_session(self) -> ReplySession:
@@ -106,7 +106,7 @@ class Mast:
             max_bytes=conf.max_reply_size,
             timeout=self.timeout,
             traffic=self.traffic,
-            max_connections=conf.max_connections,
+            max_conn=conf.max_conn,
         )
 
     @cached_property

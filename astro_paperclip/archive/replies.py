@@ -76,19 +76,19 @@ def _check_size(response: requests.Response, n_bytes: int, max_bytes: int) -> No
         )
 
 
-def new_session(max_connections: int) -> requests.Session:
+def new_session(max_conn: int) -> requests.Session:
     """Return a session that this package introduces itself with, for several threads.
 
     Parameters
     ----------
-    max_connections : int
+    max_conn : int
         Connections that are kept open.
 
     Returns
     -------
     session : `requests.Session`
     """
-    return _introduced(_Session(), max_connections)
+    return _introduced(_Session(), max_conn)
 
 
 class _Session(requests.Session):
@@ -115,14 +115,14 @@ class ReplySession(_Session):
         Time limit [s] for a connection, for a pause in a reply, and see `read_within`.
     traffic : Traffic
         Where requests and bytes are counted.
-    max_connections : int
+    max_conn : int
         Connections that are kept open.
     """
 
-    def __init__(self, *, max_bytes: int, timeout: float, traffic: Traffic, max_connections: int):
+    def __init__(self, *, max_bytes: int, timeout: float, traffic: Traffic, max_conn: int):
         super().__init__()
         self._limits = {"max_bytes": max_bytes, "timeout": timeout, "traffic": traffic}
-        _introduced(self, max_connections)
+        _introduced(self, max_conn)
 
     def send(self, request: requests.PreparedRequest, **kwargs) -> requests.Response:
         """Send a request and read its reply.
@@ -159,10 +159,10 @@ class _Body(io.BytesIO):
         return super().read(amt)
 
 
-def _introduced(session: requests.Session, max_connections: int) -> requests.Session:
+def _introduced(session: requests.Session, max_conn: int) -> requests.Session:
     name = f"astro_paperclip/{metadata.version('astro_paperclip')}"
     session.headers["User-Agent"] = f"{name} {session.headers['User-Agent']}"
-    adapter = HTTPAdapter(pool_maxsize=max_connections, pool_block=False)
+    adapter = HTTPAdapter(pool_maxsize=max_conn, pool_block=False)
     for scheme in ("https://", "http://"):
         session.mount(scheme, adapter)
     return session

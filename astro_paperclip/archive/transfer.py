@@ -29,7 +29,7 @@ def fetch_files(
     transfers: Iterable[Transfer],
     *,
     mast: Mast,
-    max_connections: int | None = None,
+    max_conn: int | None = None,
     max_bytes: int | None = None,
     finish: Callable[[Path], Any] | None = None,
     record: Callable[[Transferred], None] | None = None,
@@ -49,9 +49,9 @@ def fetch_files(
         must differ.
     mast : Mast
         How patiently it is tried, and where traffic is counted.
-    max_connections : int, optional
+    max_conn : int, optional
         Number of files that are fetched at once. By default the configuration item
-        ``max_connections``.
+        ``max_conn``.
     max_bytes : int, optional
         Larger files are refused. By default the configuration item ``max_file_size``.
     finish : callable, optional
@@ -72,17 +72,17 @@ def fetch_files(
     Raises
     ------
     InvalidQueryError
-        If ``max_connections`` makes no sense.
+        If ``max_conn`` makes no sense.
     DiskSpaceError
         If the disk is full.
     """
-    n_connections = conf.max_connections if max_connections is None else max_connections
+    n_connections = conf.max_conn if max_conn is None else max_conn
     if n_connections < 1:
-        raise InvalidQueryError(f"max_connections={max_connections!r} must be at least 1.")
+        raise InvalidQueryError(f"max_conn={max_conn!r} must be at least 1.")
     fetcher = Fetcher(
         mast,
         # A session keeps as many connections open as were asked for when it was made.
-        mast.session if n_connections <= conf.max_connections else new_session(n_connections),
+        mast.session if n_connections <= conf.max_conn else new_session(n_connections),
         conf.max_file_size if max_bytes is None else max_bytes,
         finish,
         record,

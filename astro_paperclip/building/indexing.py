@@ -11,6 +11,7 @@ from astropy.table import Table
 
 from astro_paperclip import encoders
 from astro_paperclip.building.paths import local_path
+from astro_paperclip.calibration.bank import write_text_bank
 from astro_paperclip.collection import OWN_ENCODER, Collection
 from astro_paperclip.encoders import Encoder
 from astro_paperclip.encoders.views import check_views
@@ -153,6 +154,7 @@ def index_pairs(
         store.flush()
         n_points = store.count()
     home.save()
+    write_text_bank(home.path, encoder, progress=progress)
     report = IndexReport(
         collection=home.path,
         n_pairs=len(table),

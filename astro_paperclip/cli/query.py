@@ -102,6 +102,7 @@ def run(args: argparse.Namespace) -> int:
         options = {
             "limit": args.limit,
             "offset": args.offset,
+            "score_threshold": args.score_threshold,
             "max_per_proposal": args.max_per_proposal,
         }
         if args.image is None:

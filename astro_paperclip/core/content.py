@@ -3,6 +3,8 @@
 import os
 from typing import Any
 
+from astropy import units as u
+
 from astro_paperclip.core.docstrings import with_shared_parameters
 from astro_paperclip.core.requests import checked_options, read_images, read_similar, read_texts
 from astro_paperclip.core.searcher import Searcher
@@ -23,11 +25,12 @@ class ContentQueries(Searcher):
         limit: int | None = None,
         offset: int = 0,
         select_cols: str | list[str] | None = None,
-        score_threshold: float | None = None,
+        score_threshold: float | str | u.Quantity | None = None,
         max_per_proposal: int | None = None,
         rerank: Any = None,
         collection: str | os.PathLike | None = None,
         get_query_payload: bool = False,
+        verbose: bool = False,
     ) -> PaperclipResult | dict | list[PaperclipResult] | list[dict]:
         """Rank observations by how well they show what a text says.
 
@@ -64,10 +67,12 @@ class ContentQueries(Searcher):
         ...     Like("spiral galaxy") - 0.5 * Like("dust lane"), collection="~/hubble"
         ... )  # doctest: +SKIP
         """
-        options = checked_options(limit, offset, score_threshold, max_per_proposal, select_cols)
+        options = checked_options(
+            limit, offset, score_threshold, max_per_proposal, select_cols, verbose
+        )
         request = {"kind": "text", "collection": self._location(collection), **options}
         likes, is_batch = read_texts(text)
-        answers = self._ranked(likes, request, rerank, get_query_payload)
+        answers = self._ranked(likes, request, rerank, get_query_payload, verbose=verbose)
         return answers if is_batch else answers[0]
 
     @with_shared_parameters
@@ -78,10 +83,11 @@ class ContentQueries(Searcher):
         limit: int | None = None,
         offset: int = 0,
         select_cols: str | list[str] | None = None,
-        score_threshold: float | None = None,
+        score_threshold: float | str | u.Quantity | None = None,
         max_per_proposal: int | None = None,
         collection: str | os.PathLike | None = None,
         get_query_payload: bool = False,
+        verbose: bool = False,
     ) -> PaperclipResult | dict | list[PaperclipResult] | list[dict]:
         """Rank observations by how much they look like an image.
 
@@ -114,10 +120,12 @@ class ContentQueries(Searcher):
         ...     "spiral.jpg", collection="~/hubble"
         ... )  # doctest: +SKIP
         """
-        options = checked_options(limit, offset, score_threshold, max_per_proposal, select_cols)
+        options = checked_options(
+            limit, offset, score_threshold, max_per_proposal, select_cols, verbose
+        )
         request = {"kind": "image", "collection": self._location(collection), **options}
         likes, is_batch = read_images(image)
-        answers = self._ranked(likes, request, None, get_query_payload)
+        answers = self._ranked(likes, request, None, get_query_payload, verbose=verbose)
         return answers if is_batch else answers[0]
 
     @with_shared_parameters
@@ -128,10 +136,11 @@ class ContentQueries(Searcher):
         limit: int | None = None,
         offset: int = 0,
         select_cols: str | list[str] | None = None,
-        score_threshold: float | None = None,
+        score_threshold: float | str | u.Quantity | None = None,
         max_per_proposal: int | None = None,
         collection: str | os.PathLike | None = None,
         get_query_payload: bool = False,
+        verbose: bool = False,
     ) -> PaperclipResult | dict:
         """Rank observations by how much they look like other observations of the collection.
 
@@ -168,7 +177,9 @@ class ContentQueries(Searcher):
         ...     "24101632", collection="~/hubble"
         ... )  # doctest: +SKIP
         """
-        options = checked_options(limit, offset, score_threshold, max_per_proposal, select_cols)
+        options = checked_options(
+            limit, offset, score_threshold, max_per_proposal, select_cols, verbose
+        )
         request = {"kind": "similar", "collection": self._location(collection), **options}
         like = read_similar(observations)
-        return self._ranked([like], request, None, get_query_payload)[0]
+        return self._ranked([like], request, None, get_query_payload, verbose=verbose)[0]

@@ -16,8 +16,10 @@ SHARED = {
     Number of rows to pass over, the best or the first ones; ranks go on from there.""",
     "select_cols": """str or list of str, optional
     Columns to return, besides those that MAST's functions ask for. Default: all.""",
-    "score_threshold": """float, optional
-    Smallest cosine similarity of a match, between -1 and 1. Default: no limit.""",
+    "score_threshold": """float, str or `~astropy.units.Quantity`, optional
+    What a match must reach: a number is a cosine similarity between -1 and 1; ``"99%"`` or
+    ``99 * u.percent`` is a percentile, as in the column ``score_percentile``. Default: no
+    limit.""",
     "max_per_proposal": """int, optional
     Largest number of rows of one proposal, of which the best or the first are kept; ``limit``
     and ``offset`` count what is left. Default: no limit.""",
@@ -30,6 +32,8 @@ SHARED = {
     Another collection than the one of this instance.""",
     "get_query_payload": """bool, optional
     Return what would be searched, as a `dict`, and search nothing.""",
+    "verbose": """bool, optional
+    Log what is searched, how, and how long it takes.""",
 }
 """Type and description of each parameter, as numpydoc has them."""
 

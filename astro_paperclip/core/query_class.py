@@ -1,12 +1,14 @@
 """The query class itself, an instance of which is ready to use."""
 
 from astro_paperclip import archive
+from astro_paperclip.core.cataloguing import CataloguingQueries
+from astro_paperclip.core.describing import DescribingQueries
 from astro_paperclip.core.selection import SelectionQueries
 
 __all__ = ["PaperclipMast", "PaperclipMastClass"]
 
 
-class PaperclipMastClass(SelectionQueries):
+class PaperclipMastClass(SelectionQueries, DescribingQueries, CataloguingQueries):
     """Search observations by what they show.
 
     `PaperclipMast` is an instance; calling it, ``PaperclipMast(collection=...)``, gives a fresh
@@ -20,7 +22,8 @@ class PaperclipMastClass(SelectionQueries):
         ``https://HOST:6333/NAME``. Default: ``conf.collection``, else ``conf.qdrant_url``.
     encoder : str or object, optional
         Name of an encoder, or what `astro_paperclip.encoders.load` gave. It must be the one
-        that the collection was indexed with. Default: the one that the collection names.
+        that the collection was indexed with. Default: ``conf.encoder``, else the one that the
+        collection names.
     device : str, optional
         Where the encoder runs: ``"cpu"``, ``"cuda"``, ``"mps"`` or ``"auto"``. Default:
         ``conf.device``.

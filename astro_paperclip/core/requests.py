@@ -1,13 +1,14 @@
 """What is asked, checked before any work is done, and written down as plain values."""
 
-import math
 import numbers
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from astro_paperclip.calibration import checked_threshold
 from astro_paperclip.config import conf
+from astro_paperclip.core.telling import checked_verbose
 from astro_paperclip.exceptions import InvalidQueryError
 from astro_paperclip.expressions import Like, Term, Words
 
@@ -29,28 +30,27 @@ def checked_options(
     score_threshold: Any,
     max_per_proposal: Any,
     select_cols: Any,
+    verbose: Any,
 ) -> dict[str, Any]:
     """Check the options that all queries share, and put defaults in their place.
 
     Returns
     -------
     dict
-        JSON-like values by their names.
+        JSON-like values by their names, without what changes no result.
 
     Raises
     ------
     InvalidQueryError
         If one of them makes no sense.
     """
+    checked_verbose(verbose)
     limit = conf.row_limit if limit is None else limit
     if not _is_whole(limit) or limit < 1:
         raise InvalidQueryError(f"limit must be a positive whole number, not {limit!r}.")
     if not _is_whole(offset) or offset < 0:
         raise InvalidQueryError(f"offset must be a whole number from 0, not {offset!r}.")
-    if score_threshold is not None and not _is_finite(score_threshold):
-        raise InvalidQueryError(
-            f"score_threshold must be a number between -1 and 1, not {score_threshold!r}."
-        )
+    score_threshold = checked_threshold(score_threshold)
     if max_per_proposal is not None and not (_is_whole(max_per_proposal) and max_per_proposal >= 1):
         raise InvalidQueryError(
             f"max_per_proposal must be a positive whole number, not {max_per_proposal!r}."
@@ -58,7 +58,7 @@ def checked_options(
     return {
         "limit": int(limit),
         "offset": int(offset),
-        "score_threshold": None if score_threshold is None else float(score_threshold),
+        "score_threshold": score_threshold,
         "max_per_proposal": None if max_per_proposal is None else int(max_per_proposal),
         "select_cols": _column_names(select_cols),
     }
@@ -185,8 +185,3 @@ def _column_names(select_cols: Any) -> list[str] | None:
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, numbers.Integral) and not isinstance(value, bool | np.bool_)
-
-
-def _is_finite(value: Any) -> bool:
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
-    return is_number and math.isfinite(value)

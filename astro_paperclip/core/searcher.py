@@ -14,17 +14,13 @@ from astro_paperclip.columns import COLUMNS, CONTRACT_COLUMNS
 from astro_paperclip.config import conf
 from astro_paperclip.core.notices import warn_user
 from astro_paperclip.core.requests import check_that_it_says_something, in_words
+from astro_paperclip.core.telling import told
 from astro_paperclip.criteria import Filter
-from astro_paperclip.exceptions import (
-    EncoderError,
-    InvalidQueryError,
-    MaxResultsWarning,
-    NoResultsWarning,
-)
+from astro_paperclip.exceptions import EncoderError, InvalidQueryError, NoResultsWarning
 from astro_paperclip.expressions import Like
 from astro_paperclip.index import Hit, ServerAddress, is_address
 from astro_paperclip.results import PaperclipResult
-from astro_paperclip.searching import Found, IndexedCollection, SearchedCollection
+from astro_paperclip.searching import IndexedCollection, SearchedCollection
 
 __all__ = ["Searcher"]
 
@@ -94,13 +90,15 @@ class Searcher(BaseQuery):
 
     def _opened(self, location: str) -> SearchedCollection:
         """Open what stands behind a location: the one place that knows of several kinds."""
-        return IndexedCollection(location, self._load_encoder)
+        is_chosen = self._encoder is not None or bool(conf.encoder)
+        return IndexedCollection(location, self._load_encoder, encoder_is_chosen=is_chosen)
 
     def _load_encoder(self, record: Collection) -> Any:
-        """Return the encoder given to this instance, or the one that a collection names."""
+        """Return the encoder of this instance, the configured one, or that of a collection."""
         if self._encoder is not None and not isinstance(self._encoder, str | os.PathLike):
             return self._encoder
-        name = os.fspath(self._encoder or _encoder_name(record))
+        chosen = os.fspath(self._encoder or conf.encoder)
+        name = os.fspath(record.joined_encoder(chosen) or chosen or _encoder_name(record))
         if name not in self._encoders:
             # Loading torch takes seconds, which an import of this module must not.
             from astro_paperclip.encoders import load
@@ -115,6 +113,8 @@ class Searcher(BaseQuery):
         rerank: Any,
         get_query_payload: bool,
         where: Filter | None = None,
+        *,
+        verbose: bool = False,
     ) -> list[PaperclipResult] | list[dict]:
         """Return the best matches of each expression, or what would be searched."""
         for like in likes:
@@ -127,42 +127,16 @@ class Searcher(BaseQuery):
         if get_query_payload:
             return requests
         raters = self._raters(likes, rerank)
-        limit, threshold = request["limit"], request["score_threshold"]
         searched = self._open(request["collection"])
-        found = searched.search(
-            likes,
-            where,
-            # One more than asked for tells whether the limit cuts a set of matches short.
-            limit=limit if threshold is None else limit + 1,
-            offset=request["offset"],
-            max_per_proposal=request["max_per_proposal"],
-        )
-        return [
-            self._matches(searched, answer, one, rate)
-            for answer, one, rate in zip(found, requests, raters, strict=True)
-        ]
-
-    def _matches(
-        self,
-        searched: SearchedCollection,
-        found: Found,
-        request: dict,
-        rate: Callable | None,
-    ) -> PaperclipResult:
-        """Return what one expression found as a table, with all that is to be said of it."""
-        for note in found.notes:
-            warn_user(note)
-        hits, limit, threshold = found.hits, request["limit"], request["score_threshold"]
-        if threshold is not None:
-            hits = [hit for hit in hits if hit.score >= threshold]
-        if len(hits) > limit:
-            warn_user(
-                MaxResultsWarning(
-                    f"More than {limit} observations score {threshold} or more: the best {limit} "
-                    "of them are returned. Give a larger limit, or go on with offset."
-                )
-            )
-        return self._result(searched, hits[:limit], request, rate)
+        options = ("limit", "offset", "score_threshold", "max_per_proposal")
+        with told(verbose, request, lambda: searched.plan(where), likes):
+            found = searched.search(likes, where, **{name: request[name] for name in options})
+        results = []
+        for answer, one, rate in zip(found, requests, raters, strict=True):
+            for note in answer.notes:
+                warn_user(note)
+            results.append(self._result(searched, answer.hits, one, rate))
+        return results
 
     def _result(
         self,
@@ -222,7 +196,8 @@ def _encoder_name(record: Collection) -> str | Path:
             raise EncoderError(
                 f"{record.path} was made with an encoder of its own "
                 f"({record.encoder_fingerprint[:12]}), which a server cannot hold: give "
-                "encoder='FOLDER', the folder 'encoder' of the collection that was copied there."
+                "encoder='FOLDER', the folder 'encoder' of the collection that was copied there, "
+                "or set astro_paperclip.conf.encoder."
             )
         return record.encoder_name
     return record.encoder_path if record.encoder_path.is_dir() else record.encoder_name

@@ -3,6 +3,8 @@
 import os
 from typing import Any
 
+from astropy import units as u
+
 from astro_paperclip.core.content import ContentQueries
 from astro_paperclip.core.docstrings import with_shared_parameters
 from astro_paperclip.core.notices import warn_user
@@ -14,6 +16,7 @@ from astro_paperclip.core.requests import (
     read_similar,
     read_texts,
 )
+from astro_paperclip.core.telling import checked_verbose, told
 from astro_paperclip.criteria import And, Filter, Overlaps, parse
 from astro_paperclip.exceptions import InvalidQueryError, MaxResultsWarning
 from astro_paperclip.expressions import Like
@@ -117,11 +120,12 @@ class SelectionQueries(ContentQueries):
         limit: int | None = None,
         offset: int = 0,
         select_cols: str | list[str] | None = None,
-        score_threshold: float | None = None,
+        score_threshold: float | str | u.Quantity | None = None,
         max_per_proposal: int | None = None,
         rerank: Any = None,
         collection: str | os.PathLike | None = None,
         get_query_payload: bool = False,
+        verbose: bool = False,
         **criteria: Any,
     ) -> PaperclipResult | dict | list[PaperclipResult] | list[dict]:
         """List observations that meet criteria, or rank them by what they show.
@@ -174,7 +178,9 @@ class SelectionQueries(ContentQueries):
         ...     text="edge-on galaxy", instrument_name="WFC3/IR", collection="~/hubble"
         ... )  # doctest: +SKIP
         """
-        options = checked_options(limit, offset, score_threshold, max_per_proposal, select_cols)
+        options = checked_options(
+            limit, offset, score_threshold, max_per_proposal, select_cols, verbose
+        )
         request = {"kind": "criteria", "collection": self._location(collection), **options}
         likes, is_batch = ([], False) if text is None else read_texts(text)
         others = [] if similar_to is None else [read_similar(similar_to)]
@@ -187,26 +193,34 @@ class SelectionQueries(ContentQueries):
         others += [] if image is None else [read_image(image)]
         if likes or others:
             wanted = [sum([like, *others]) for like in likes] or [sum(others)]
-            answers = self._ranked(wanted, request, rerank, get_query_payload, where)
+            answers = self._ranked(
+                wanted, request, rerank, get_query_payload, where, verbose=verbose
+            )
             return answers if is_batch else answers[0]
         if get_query_payload:
             return request
         has_centre = shape is not None and region is None
         centre = (shape.ra, shape.dec) if has_centre else None
-        return self._listed(request, where, centre)
+        return self._listed(request, where, centre, verbose=verbose)
 
     def _listed(
-        self, request: dict, where: Filter | None, centre: tuple[float, float] | None
+        self,
+        request: dict,
+        where: Filter | None,
+        centre: tuple[float, float] | None,
+        *,
+        verbose: bool,
     ) -> PaperclipResult:
         """Return what fits, without a ranking."""
         searched, limit = self._open(request["collection"]), request["limit"]
-        hits = searched.get(
-            where,
-            limit=limit + 1,
-            offset=request["offset"],
-            max_per_proposal=request["max_per_proposal"],
-            nearest_to=centre,
-        )
+        with told(verbose, request, lambda: "listed, without a ranking"):
+            hits = searched.get(
+                where,
+                limit=limit + 1,
+                offset=request["offset"],
+                max_per_proposal=request["max_per_proposal"],
+                nearest_to=centre,
+            )
         if len(hits) > limit:
             warn_user(
                 MaxResultsWarning(
@@ -225,6 +239,7 @@ class SelectionQueries(ContentQueries):
         radius: Any = None,
         region: Any = None,
         collection: str | os.PathLike | None = None,
+        verbose: bool = False,
         **criteria: Any,
     ) -> int:
         """Return how many observations meet criteria.
@@ -253,9 +268,13 @@ class SelectionQueries(ContentQueries):
         ...     instrument_name="WFC3*", collection="~/hubble"
         ... )  # doctest: +SKIP
         """
-        location = self._location(collection)
-        where, _ = _where(coordinates, object_name, radius, region, criteria)
-        return self._open(location).count(where)
+        checked_verbose(verbose)
+        request = {"collection": self._location(collection), "criteria": plain_criteria(criteria)}
+        where, shape = _where(coordinates, object_name, radius, region, criteria)
+        request["region"] = None if shape is None else str(shape)
+        searched = self._open(request["collection"])
+        with told(verbose, request, lambda: "counted"):
+            return searched.count(where)
 
 
 def _check_needs_no_content(**options: Any) -> None:

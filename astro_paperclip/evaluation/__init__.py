@@ -1,7 +1,12 @@
 """Measure how well an encoder finds the caption of an image, and the image of a caption."""
 
 from astro_paperclip.evaluation.agreement import RecordedJudge, judge_agreement
-from astro_paperclip.evaluation.descriptions import describe, encode_labels, nearest_labels
+from astro_paperclip.evaluation.descriptions import (
+    Describer,
+    describe,
+    encode_labels,
+    nearest_labels,
+)
 from astro_paperclip.evaluation.evaluate import evaluate
 from astro_paperclip.evaluation.graded import graded_metrics, similarity_metrics, vote_metrics
 from astro_paperclip.evaluation.html_report import REPORT_FILE, write_report
@@ -30,6 +35,7 @@ from astro_paperclip.evaluation.retrieval import retrieval_metrics
 __all__ = [
     "PAPER_QUERIES",
     "REPORT_FILE",
+    "Describer",
     "ImageDistances",
     "Judge",
     "KeywordJudge",

@@ -22,7 +22,14 @@ from astro_paperclip.vocabulary import Concept, Vocabulary
 if TYPE_CHECKING:
     from astro_paperclip.encoders import Encoder
 
-__all__ = ["describe", "encode_labels", "nearest_labels"]
+__all__ = [
+    "Describer",
+    "as_vocabulary",
+    "checked_number",
+    "describe",
+    "encode_labels",
+    "nearest_labels",
+]
 
 _SLOT = "{}"
 
@@ -83,38 +90,108 @@ def describe(
         If the two towers of the encoder were never trained together.
     """
     images = _listed(images)
-    n = _checked_number(n)
-    templates = _checked_templates(templates)
-    vocabulary = _vocabulary(vocabulary)
-    concepts = _visible(vocabulary)
-    if not encoder.trained:
-        warnings.warn(
-            f"The towers of the encoder {encoder.name} were never trained together: its labels "
-            "are random. 'astro-paperclip train' makes an encoder that knows words and pictures.",
-            UntrainedEncoderWarning,
-            stacklevel=2,
+    checked_number(n)
+    describer = Describer(encoder, vocabulary, templates, stacklevel=3)
+    return describer.describe(images, n=n, progress=progress, stacklevel=3)
+
+
+class Describer:
+    """Describes images in the words of a vocabulary, whose labels are encoded once.
+
+    Parameters
+    ----------
+    encoder, vocabulary, templates
+        As for `describe`.
+    stacklevel : int, optional
+        Whose line a warning names: 2 is the caller's.
+
+    Raises
+    ------
+    InvalidQueryError
+        If a template has not one ``{}``, or all concepts are topics.
+    VocabularyError
+        If the vocabulary cannot be used.
+
+    Warns
+    -----
+    UntrainedEncoderWarning
+        If the two towers of the encoder were never trained together.
+    """
+
+    def __init__(
+        self,
+        encoder: "Encoder",
+        vocabulary: Vocabulary | str | os.PathLike | Iterable[str] | None = None,
+        templates: str | Sequence[str] = _SLOT,
+        *,
+        stacklevel: int = 2,
+    ):
+        self._encoder = encoder
+        self._templates = _checked_templates(templates)
+        self._vocabulary = as_vocabulary(vocabulary)
+        self._concepts = _visible(self._vocabulary)
+        if not encoder.trained:
+            warnings.warn(
+                f"The towers of the encoder {encoder.name} were never trained together: its "
+                "labels are random. 'astro-paperclip train' makes an encoder that knows words and "
+                "pictures.",
+                UntrainedEncoderWarning,
+                stacklevel=stacklevel,
+            )
+        labels = [concept.label for concept in self._concepts]
+        self._vectors = encode_labels(encoder, labels, self._templates)
+
+    def describe(
+        self, images: Sequence, *, n: int = 5, progress: bool = False, stacklevel: int = 2
+    ) -> Table:
+        """Find the labels that suit images best.
+
+        Parameters
+        ----------
+        images, n, progress
+            As for `describe`.
+        stacklevel : int, optional
+            Whose line a warning names: 2 is the caller's.
+
+        Returns
+        -------
+        `~astropy.table.Table`
+            As of `describe`.
+
+        Raises
+        ------
+        InvalidQueryError
+            If n is no number from 1.
+        ImageError
+            If none of the images can be read.
+
+        Warns
+        -----
+        SkippedImageWarning
+            If an image cannot be read; it has no row.
+        """
+        n = checked_number(n)
+        rows: list[tuple] = []
+        broken: list[str] = []
+        batches = self._encoder.encode_image_files(images, skip_broken=True, progress=progress)
+        for positions, vectors, failures in batches:
+            broken += [reason for _, reason in failures]
+            nearest, scores = nearest_labels(vectors, self._vectors, n)
+            for position, places, values in zip(positions, nearest, scores, strict=True):
+                concepts = [self._concepts[place] for place in places]
+                rows += _rows(_name(images, position), concepts, values)
+        _report(broken, len(images), stacklevel + 1)
+        table = Table(
+            rows=rows,
+            names=("image", "rank", "label", "score", "broader"),
+            dtype=("str", "int64", "str", "float64", "str"),
         )
-    label_vectors = encode_labels(encoder, [concept.label for concept in concepts], templates)
-    rows: list[tuple] = []
-    broken: list[str] = []
-    batches = encoder.encode_image_files(images, skip_broken=True, progress=progress)
-    for positions, vectors, failures in batches:
-        broken += [reason for _, reason in failures]
-        nearest, scores = nearest_labels(vectors, label_vectors, n)
-        for position, places, values in zip(positions, nearest, scores, strict=True):
-            rows += _rows(_name(images, position), [concepts[place] for place in places], values)
-    _report(broken, len(images))
-    table = Table(
-        rows=rows,
-        names=("image", "rank", "label", "score", "broader"),
-        dtype=("str", "int64", "str", "float64", "str"),
-    )
-    table.meta |= {
-        "encoder": {"name": encoder.name, "fingerprint": encoder.fingerprint},
-        "vocabulary": {"name": vocabulary.name, "labels": len(concepts)},
-        "templates": templates,
-    }
-    return table
+        table.meta |= {
+            "encoder": {"name": self._encoder.name, "fingerprint": self._encoder.fingerprint},
+            "vocabulary": {"name": self._vocabulary.name, "labels": len(self._concepts)},
+            "templates": self._templates,
+        }
+        return table
 
 
 def encode_labels(
@@ -183,7 +260,8 @@ def _listed(images: Iterable) -> list:
     return images
 
 
-def _checked_number(n: int) -> int:
+def checked_number(n: int) -> int:
+    """Return a number of labels, or raise an error that names it."""
     try:
         number = operator.index(n)
     except TypeError:
@@ -205,7 +283,8 @@ def _checked_templates(templates: str | Sequence[str]) -> list[str]:
     return templates
 
 
-def _vocabulary(vocabulary: object) -> Vocabulary:
+def as_vocabulary(vocabulary: object) -> Vocabulary:
+    """Return the vocabulary that an argument of `describe` stands for."""
     if vocabulary is None:
         return Vocabulary.default()
     if isinstance(vocabulary, Vocabulary):
@@ -237,7 +316,7 @@ def _rows(image: str, concepts: list[Concept], scores: np.ndarray) -> list[tuple
     ]
 
 
-def _report(broken: list[str], asked: int) -> None:
+def _report(broken: list[str], asked: int, stacklevel: int) -> None:
     """Warn of images that cannot be read; refuse where there is no other."""
     if len(broken) == asked:
         raise ImageError(broken[0] if asked == 1 else f"None can be read, the first: {broken[0]}")
@@ -246,5 +325,5 @@ def _report(broken: list[str], asked: int) -> None:
             f"{len(broken)} of {asked} images cannot be read and have no row, the first: "
             f"{broken[0]}",
             SkippedImageWarning,
-            stacklevel=3,
+            stacklevel=stacklevel,
         )

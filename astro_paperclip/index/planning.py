@@ -6,11 +6,20 @@ more of them. With 200,000 vectors of Qdrant Edge 0.9 and a filter that 5 % of t
 search of the graph found none of the 20 nearest, where comparing all that fit found them in 8 ms.
 """
 
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from astro_paperclip.index.engine import Engine
+if TYPE_CHECKING:
+    from astro_paperclip.index.engine import Engine
 
-__all__ = ["GRAPH_DEPTH", "MOST_COMPARED", "OVERSAMPLING", "graph_effort", "searches_graph"]
+__all__ = [
+    "GRAPH_DEPTH",
+    "MOST_COMPARED",
+    "OVERSAMPLING",
+    "SearchPlan",
+    "graph_effort",
+    "searches_graph",
+]
 
 MOST_COMPARED = 150_000
 """Up to how many vectors are all compared.
@@ -43,6 +52,26 @@ Where nothing is quantized this changes nothing.
 """
 
 
+@dataclass(frozen=True)
+class SearchPlan:
+    """How a search would be made.
+
+    Attributes
+    ----------
+    searches_graph : bool
+        Whether through the graph of neighbours; else every vector that fits is compared.
+    estimate : int
+        About how many points fit, which can be wrong by much.
+    """
+
+    searches_graph: bool
+    estimate: int
+
+    def __str__(self) -> str:
+        how = "through the graph" if self.searches_graph else "exactly"
+        return f"{how}, about {self.estimate} points fit"
+
+
 def graph_effort(where: Any) -> int:
     """Return how many candidates a search of the graph keeps.
 
@@ -54,7 +83,7 @@ def graph_effort(where: Any) -> int:
     return _EFFORT if where is None else _EFFORT_WITH_FILTER
 
 
-def searches_graph(engine: Engine, where: Any, exact: bool | None) -> bool:
+def searches_graph(engine: "Engine", where: Any, exact: bool | None) -> bool:
     """Return whether a search goes through the graph.
 
     Nothing depends on the engine's numbers but time: without a graph, the engine itself compares

@@ -13,7 +13,7 @@ from astro_paperclip.exceptions import CollectionError, InvalidQueryError
 from astro_paperclip.index.engine import VECTOR, Engine
 from astro_paperclip.index.filters import expanded, json_path, translated
 from astro_paperclip.index.manifest import Manifest
-from astro_paperclip.index.planning import searches_graph
+from astro_paperclip.index.planning import SearchPlan, searches_graph
 from astro_paperclip.index.ranking import ExactRanking, GraphRanking, Page
 from astro_paperclip.index.regions import located
 from astro_paperclip.index.schema import INDEXED_FIELDS, SCHEMA_VERSION
@@ -138,6 +138,25 @@ class StoreReader:
             ranking = GraphRanking(partial(find, exact=False), ranking)
         return self._with_payloads(page.of(ranking), payload)
 
+    def plan(self, where: Filter | None = None, exact: bool | None = None) -> SearchPlan:
+        """Return how `search` would go about it.
+
+        Parameters
+        ----------
+        where, exact
+            As for `search`.
+
+        Returns
+        -------
+        SearchPlan
+        """
+        self._check_open()
+        if self._engine is None:
+            return SearchPlan(searches_graph=False, estimate=0)
+        where = self._translated(where)
+        is_graph = searches_graph(self._engine, where, exact)
+        return SearchPlan(is_graph, self._engine.estimate(where))
+
     def search_words(
         self,
         text: str,
@@ -181,7 +200,9 @@ class StoreReader:
         found = self._retrieved([hit.id for hit in hits], with_payload=True, vector=None)
         return [replace(hit, payload=found[hit.id].payload) for hit in hits if hit.id in found]
 
-    def retrieve(self, ids: Sequence[str], with_vectors: bool | str = False) -> list[Record]:
+    def retrieve(
+        self, ids: Sequence[str], with_vectors: bool | str = False, *, with_payload: bool = True
+    ) -> list[Record]:
         """Return the points with these ids, in this order, without those that are not there.
 
         Parameters
@@ -191,12 +212,15 @@ class StoreReader:
         with_vectors : bool or str, optional
             Whether with the main vector; or the name of another one, which is `None` for points
             without it.
+        with_payload : bool, optional
+            Whether with the columns of the row.
 
         Returns
         -------
         list of Record
         """
-        found = self._retrieved(ids, with_payload=True, vector=self._asked_vector(with_vectors))
+        vector = self._asked_vector(with_vectors)
+        found = self._retrieved(ids, with_payload=with_payload, vector=vector)
         return [found[point] for point in map(checked_id, ids) if point in found]
 
     def missing(self, ids: Sequence[str], using: str | None = None) -> list[str]:
@@ -242,7 +266,11 @@ class StoreReader:
         return found
 
     def scroll(
-        self, where: Filter | None = None, with_vectors: bool | str = False
+        self,
+        where: Filter | None = None,
+        with_vectors: bool | str = False,
+        *,
+        with_payload: bool = True,
     ) -> Iterator[Record]:
         """Iterate over all points that fit, ordered by id.
 
@@ -253,6 +281,8 @@ class StoreReader:
         with_vectors : bool or str, optional
             Whether with the main vector; or the name of another one, which is `None` for points
             without it.
+        with_payload : bool, optional
+            Whether with the columns of the row.
 
         Yields
         ------
@@ -262,7 +292,7 @@ class StoreReader:
         vector = self._asked_vector(with_vectors)
         where = self._translated(where)
         if self._engine is not None:
-            for record in self._engine.scroll(where, True, vector):
+            for record in self._engine.scroll(where, with_payload, vector):
                 self._check_open()
                 yield record
 

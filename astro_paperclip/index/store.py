@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from astro_paperclip.criteria import Filter
+from astro_paperclip.index.planning import SearchPlan
 
 __all__ = ["Hit", "Record", "Store", "in_pages"]
 
@@ -24,11 +25,15 @@ class Hit:
         Cosine similarity with the searched vector.
     payload : dict
         The columns of the point's row.
+    percentile : float
+        Share [percent] of a bank of queries that the point fits less well than the one that found
+        it; NaN where it has not been compared with any.
     """
 
     id: str
     score: float
     payload: dict[str, Any] = field(default_factory=dict)
+    percentile: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -159,6 +164,9 @@ class Store(Protocol):
         graphs of their own, in which pages can differ.
         """
 
+    def plan(self, where: Filter | None = None, exact: bool | None = None) -> SearchPlan:
+        """Return how `search` would go about it: exactly or through the graph."""
+
     def search_words(
         self,
         text: str,
@@ -189,21 +197,28 @@ class Store(Protocol):
             By falling BM25 score, equal scores by id; only points that have one of the words.
         """
 
-    def retrieve(self, ids: Sequence[str], with_vectors: bool | str = False) -> list[Record]:
+    def retrieve(
+        self, ids: Sequence[str], with_vectors: bool | str = False, *, with_payload: bool = True
+    ) -> list[Record]:
         """Return the points with these ids, in this order, without those that are not there.
 
-        They come with the main vector, or with that of a name.
+        They come with the main vector, or with that of a name; and without payload, which takes
+        less time, where that is asked for.
         """
 
     def missing(self, ids: Sequence[str], using: str | None = None) -> list[str]:
         """Return those of the ids that no point has, or none with a vector, in this order."""
 
     def scroll(
-        self, where: Filter | None = None, with_vectors: bool | str = False
+        self,
+        where: Filter | None = None,
+        with_vectors: bool | str = False,
+        *,
+        with_payload: bool = True,
     ) -> Iterator[Record]:
         """Iterate over all points that fit, ordered by id.
 
-        They come with the main vector, or with that of a name.
+        They come with the main vector, or with that of a name, and with payload or without.
         """
 
     def count(self, where: Filter | None = None) -> int:

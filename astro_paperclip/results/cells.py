@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from astropy.table import Column, MaskedColumn
 
-from astro_paperclip.columns import COLUMNS, CONTRACT_COLUMNS, ColumnInfo
+from astro_paperclip.columns import COLUMNS, CONTRACT_COLUMNS, RANKING_COLUMNS, ColumnInfo
 
 __all__ = ["hit_columns", "text_column", "unmasked"]
 
@@ -19,9 +19,9 @@ def hit_columns(hits: Iterable, first_rank: int = 1) -> list[Column]:
     Parameters
     ----------
     hits : iterable
-        Objects with ``.id`` (str), ``.score`` (float; NaN where nothing was ranked) and
+        Objects with ``.id`` (str), ``.score`` (float; NaN where nothing was ranked),
         ``.payload`` (mapping of column names to values; `None`, NaN or absence is a missing
-        value).
+        value) and, where it is known, ``.percentile`` (float).
     first_rank : int
         Rank of the best hit.
 
@@ -40,16 +40,23 @@ def hit_columns(hits: Iterable, first_rank: int = 1) -> list[Column]:
     payloads = [hit.payload for hit in hits]
     values = {
         "rank": np.arange(first_rank, first_rank + len(hits), dtype=np.int64),
-        "score": np.ma.masked_invalid(scores) if np.isnan(scores).any() else scores,
+        "score": _masked_where_unknown(scores),
+        "score_percentile": _masked_where_unknown(
+            np.array([getattr(hit, "percentile", np.nan) for hit in hits], dtype=np.float64)
+        ),
         "obsid": text_column([_obsid(payload.get("obsid")) for payload in payloads]),
     }
-    for name in CONTRACT_COLUMNS[3:]:
+    for name in CONTRACT_COLUMNS[len(RANKING_COLUMNS) + 1 :]:
         values[name] = text_column([_text(_known(p.get(name))) or "" for p in payloads])
     made = {name: _kind_of(column)(column, name=name) for name, column in values.items()}
     columns = [_described(column, COLUMNS[name]) for name, column in made.items()]
     others = (name for name in _payload_names(payloads) if name not in values)
     columns += [_payload_column(name, [_known(p.get(name)) for p in payloads]) for name in others]
     return columns
+
+
+def _masked_where_unknown(numbers: np.ndarray) -> np.ndarray:
+    return np.ma.masked_invalid(numbers) if np.isnan(numbers).any() else numbers
 
 
 def _kind_of(values: np.ndarray) -> type[Column]:

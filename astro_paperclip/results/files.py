@@ -11,6 +11,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+from astropy import units as u
 from astropy.io import registry
 from astropy.table import Column, MaskedColumn, Table
 from astropy.utils.exceptions import AstropyUserWarning
@@ -127,7 +128,11 @@ def _tidied(table: Table) -> Table:
         elif name in COLUMNS and COLUMNS[name].dtype == "bool" and values.dtype.kind == "i":
             values = values.astype(bool)
         values = values.astype(values.dtype.newbyteorder("="))
-        facts = {"name": name, "unit": column.unit, "description": description, "meta": meta}
+        unit = column.unit
+        if name in COLUMNS and COLUMNS[name].unit == "%" and unit in (None, u.percent):
+            # VOTables have no percent, and FITS files have it as a hundredth.
+            unit, description = u.percent, COLUMNS[name].description
+        facts = {"name": name, "unit": unit, "description": description, "meta": meta}
         if missing.any():
             tidied[name] = MaskedColumn(values, mask=missing, **facts)
         else:

@@ -5,7 +5,7 @@ from pathlib import PurePath
 import numpy as np
 from astropy.table import Column, Table
 
-from astro_paperclip.columns import CONTRACT_COLUMNS
+from astro_paperclip.columns import RANKING_COLUMNS
 from astro_paperclip.results.cells import text_column
 
 __all__ = ["DISPLAY_COLUMNS", "summarized"]
@@ -13,6 +13,7 @@ __all__ = ["DISPLAY_COLUMNS", "summarized"]
 DISPLAY_COLUMNS = [
     "rank",
     "score",
+    "score_percentile",
     "rating",
     "obsid",
     "target_name",
@@ -29,10 +30,10 @@ DISPLAY_COLUMNS = [
 _NARROWEST_TEXT = 12
 """Text in a summary is never cut to fewer characters than this."""
 
-_MEASURES = {"score": ".3f", "rating": ".1f"}
+_MEASURES = {"score": ".3f", "score_percentile": ".1f", "rating": ".1f"}
 """Columns of numbers that are rounded to be read."""
 
-_SUMMARY_FORMATS = {"rank": "d", "score": _MEASURES["score"]}
+_SUMMARY_FORMATS = {"rank": "d", **_MEASURES}
 
 
 def summarized(table: Table, names: list[str], width: int | None = None) -> Table:
@@ -50,7 +51,7 @@ def summarized(table: Table, names: list[str], width: int | None = None) -> Tabl
     Returns
     -------
     short : `~astropy.table.Table`
-        Numbers for rank and score, else text.
+        Numbers for rank and scores, else text.
     """
     shown = {}
     for name in dict.fromkeys(names):
@@ -60,15 +61,16 @@ def summarized(table: Table, names: list[str], width: int | None = None) -> Tabl
             # Where nothing was ranked there are no scores to show.
             if is_news or name == "rank" or (name == "score" and not texts):
                 shown[name] = texts
-    if shown.keys() <= set(CONTRACT_COLUMNS[:2]) and "image" in table.colnames:
+    if shown.keys() <= set(RANKING_COLUMNS) and "image" in table.colnames:
         shown["image"] = [PurePath(image).name for image in _printed(table["image"])]
     if width is not None:
         shown = _fitted(shown, width)
     short = Table({name: text_column(texts) for name, texts in shown.items()})
     for name in short.colnames:
-        if name in ("rank", "score"):
+        if name in RANKING_COLUMNS:
             short[name] = table[name]
-        short[name].info.format = _SUMMARY_FORMATS.get(name, "<")
+        is_text = short[name].dtype.kind == "U"
+        short[name].info.format = "<" if is_text else _SUMMARY_FORMATS[name]
     return short
 
 

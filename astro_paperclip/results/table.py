@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy.table import MaskedColumn, Table, TableAttribute
 
-from astro_paperclip.columns import CONTRACT_COLUMNS
+from astro_paperclip.columns import CONTRACT_COLUMNS, RANKING_COLUMNS
 from astro_paperclip.results.cells import hit_columns, unmasked
 from astro_paperclip.results.files import register_formats
 from astro_paperclip.results.provenance import (
@@ -32,11 +32,12 @@ __all__ = ["PaperclipResult"]
 class PaperclipResult(Table):
     """Ranked observations: a `~astropy.table.Table` that remembers the search it came from.
 
-    ``rank`` and ``score`` come first, then the columns that `astroquery.mast.Observations`
-    asks for: ``obsid``, ``obs_id``, ``target_name`` and ``obs_collection``, which are always
-    there as text without missing values (``""`` where unknown). MAST's other columns and
-    whatever else the index holds follow, missing values masked. Units, descriptions, UCDs and
-    utypes are set where `astro_paperclip.columns` knows them.
+    ``rank``, ``score`` and ``score_percentile`` come first, then the columns that
+    `astroquery.mast.Observations` asks for: ``obsid``, ``obs_id``, ``target_name`` and
+    ``obs_collection``, which are always there as text without missing values (``""`` where
+    unknown). MAST's other columns and whatever else the index holds follow, missing values
+    masked. Units, descriptions, UCDs and utypes are set where `astro_paperclip.columns` knows
+    them.
 
     A result is sliced, masked, stacked, pickled and written like any other table. Where it came
     from is in ``meta["searches"]``, one record for each search that the rows stem from;
@@ -52,7 +53,7 @@ class PaperclipResult(Table):
     >>> from astro_paperclip import PaperclipResult
     >>> result = PaperclipResult.from_hits([], query={"kind": "text", "text": "a comet"})
     >>> result.colnames
-    ['rank', 'score', 'obsid', 'obs_id', 'target_name', 'obs_collection']
+    ['rank', 'score', 'score_percentile', 'obsid', 'obs_id', 'target_name', 'obs_collection']
     >>> result.query["text"]
     'a comet'
 
@@ -68,7 +69,7 @@ class PaperclipResult(Table):
         super().__init__(*args, **kwargs)
         # An ECSV file cannot tell "" from a missing value, and MAST's functions turn a masked
         # obsid into the text "None".
-        for name in CONTRACT_COLUMNS[2:]:
+        for name in CONTRACT_COLUMNS[len(RANKING_COLUMNS) :]:
             if name in self.colnames and isinstance(self[name], MaskedColumn):
                 self[name] = unmasked(self[name])
 
@@ -85,8 +86,9 @@ class PaperclipResult(Table):
         Parameters
         ----------
         hits : iterable
-            Objects with ``.id`` (str), ``.score`` (float) and ``.payload`` (mapping of column
-            names to values; `None`, NaN or absence is a missing value).
+            Objects with ``.id`` (str), ``.score`` (float), ``.payload`` (mapping of column
+            names to values; `None`, NaN or absence is a missing value) and, where it is known,
+            ``.percentile`` (float).
         query : mapping, optional
             What was asked: JSON-like values. ``offset`` says how many better matches were
             passed over, so that ranks go on from there.
@@ -143,7 +145,7 @@ class PaperclipResult(Table):
         Returns
         -------
         `~astropy.table.Table`
-            A plain table in the order of the rows: numbers for rank and score, else text.
+            A plain table in the order of the rows: numbers for rank and scores, else text.
         """
         return summarized(self, self.display_columns, width)
 

@@ -11,7 +11,7 @@ from astroquery.exceptions import InputWarning
 from astro_paperclip.exceptions import InvalidQueryError, UntrainedEncoderWarning
 from astro_paperclip.expressions import Content, Like, Picture, Words
 
-__all__ = ["Encodings", "direction"]
+__all__ = ["Encodings", "direction", "notes_on_encoder"]
 
 _REMEMBERED = 128
 """Number of texts and pictures whose vectors are kept for a collection."""
@@ -85,14 +85,30 @@ def _notes_on_text(encoder: Any, text: str) -> tuple[Warning, ...]:
                 f"{encoder.context_length}: sentences at its end were left out. Ask in parts."
             )
         )
-    if not encoder.trained:
-        notes.append(
-            UntrainedEncoderWarning(
-                f"The towers of the encoder {encoder.name} were never trained together: texts find "
-                "pictures by chance. 'astro-paperclip train' makes an encoder that knows both."
-            )
-        )
-    return tuple(notes)
+    return (*notes, *notes_on_encoder(encoder))
+
+
+def notes_on_encoder(encoder: Any) -> tuple[Warning, ...]:
+    """Say whether words and pictures are strangers to an encoder.
+
+    Parameters
+    ----------
+    encoder : `~astro_paperclip.encoders.Encoder`
+        The encoder.
+
+    Returns
+    -------
+    tuple of Warning
+        Empty, where its towers were trained together.
+    """
+    if encoder.trained:
+        return ()
+    return (
+        UntrainedEncoderWarning(
+            f"The towers of the encoder {encoder.name} were never trained together: texts find "
+            "pictures by chance. 'astro-paperclip train' makes an encoder that knows both."
+        ),
+    )
 
 
 def direction(vectors: Sequence[np.ndarray], weights: Sequence[float] | None = None) -> np.ndarray:

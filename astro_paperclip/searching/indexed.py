@@ -1,13 +1,23 @@
 """A collection that is searched from here: its index, its encoder, what was asked before."""
 
 import difflib
+import warnings
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astroquery.exceptions import InputWarning
 
+from astro_paperclip.calibration import (
+    Bank,
+    Matches,
+    best_matches,
+    image_bank,
+    score_percentiles,
+    text_bank,
+)
 from astro_paperclip.collection import Collection
 from astro_paperclip.columns import COLUMNS
 from astro_paperclip.criteria import And, Filter, Match, Not, fields_of
@@ -15,14 +25,22 @@ from astro_paperclip.exceptions import (
     CollectionError,
     IndexMismatchError,
     InvalidQueryError,
+    MaxResultsWarning,
+    UntrainedEncoderWarning,
 )
-from astro_paperclip.expressions import Content, Like, Observations
-from astro_paperclip.index import Hit, is_address, open_store
-from astro_paperclip.searching.directions import Encodings, direction
-from astro_paperclip.searching.interface import Found
+from astro_paperclip.expressions import Content, Like, Observations, Picture, Words
+from astro_paperclip.index import Hit, SearchPlan, is_address, open_store
+from astro_paperclip.searching.directions import Encodings, direction, notes_on_encoder
+from astro_paperclip.searching.interface import Described, Found
 from astro_paperclip.searching.listing import listed
 
+if TYPE_CHECKING:
+    from astro_paperclip.vocabulary import Vocabulary
+
 __all__ = ["IndexedCollection"]
+
+_REMEMBERED_VOCABULARIES = 4
+"""Number of vocabularies whose labels are not encoded again."""
 
 
 class IndexedCollection:
@@ -35,6 +53,8 @@ class IndexedCollection:
     load_encoder : callable
         Takes the `~astro_paperclip.collection.Collection` and returns its encoder; called when
         the first vector is needed.
+    encoder_is_chosen : bool, optional
+        Whether it returns one that was chosen by the user, which may be one that joined.
 
     Attributes
     ----------
@@ -49,8 +69,17 @@ class IndexedCollection:
         If there is no collection, or it cannot be searched.
     """
 
-    def __init__(self, location: str, load_encoder: Callable[[Collection], Any]):
+    def __init__(
+        self,
+        location: str,
+        load_encoder: Callable[[Collection], Any],
+        *,
+        encoder_is_chosen: bool = False,
+    ):
         self._load_encoder = load_encoder
+        self._encoder_is_chosen = encoder_is_chosen
+        self._banks = {}
+        self._describers = OrderedDict()
         self._known_count = None
         if is_address(location):
             self.store = open_store(location)
@@ -58,22 +87,35 @@ class IndexedCollection:
         else:
             self.record = Collection.open(location)
             self.store = open_store(location, encoder=self.record.encoder_fingerprint)
-        # Pictures are compared in the views that the collection was indexed with.
-        self._encodings = Encodings(lambda: self.encoder, self.record.views or "whole")
 
     @cached_property
     def encoder(self) -> Any:
-        """The encoder that made the vectors of the collection."""
+        """The encoder that made the vectors which are searched."""
         record = self.record
         encoder = self._load_encoder(record)
-        if encoder.fingerprint != record.encoder_fingerprint:
+        is_own = encoder.fingerprint == record.encoder_fingerprint
+        if not is_own and self.store.vector_of(encoder.fingerprint) is None:
             raise IndexMismatchError(
                 f"{record.path} was indexed with the encoder {record.encoder_name!r} "
                 f"({record.encoder_fingerprint[:12]}), not with {encoder.name!r} "
                 f"({encoder.fingerprint[:12]}): vectors of two encoders cannot be compared. "
-                "Search with the first, or index another directory with the second."
+                "Search with the first, or let the second join: astro-paperclip index join."
             )
         return encoder
+
+    @cached_property
+    def _using(self) -> str | None:
+        """The name of the vectors that are searched, where they are not the main ones."""
+        # Without a choice they are the main ones, and no encoder has to be loaded to know.
+        chosen = self.encoder.fingerprint if self._encoder_is_chosen else None
+        is_joined = chosen not in (None, self.record.encoder_fingerprint)
+        return self.store.vector_of(chosen) if is_joined else None
+
+    @cached_property
+    def _encodings(self) -> Encodings:
+        # Pictures are compared in the views that the collection was indexed with.
+        joined = self.record.joined.get(self._using or "", {})
+        return Encodings(lambda: self.encoder, joined.get("views") or self.record.views or "whole")
 
     def search(
         self,
@@ -82,6 +124,7 @@ class IndexedCollection:
         *,
         limit: int,
         offset: int = 0,
+        score_threshold: float | str | None = None,
         max_per_proposal: int | None = None,
     ) -> list[Found]:
         """Rank observations, as `~astro_paperclip.searching.SearchedCollection` says."""
@@ -101,14 +144,17 @@ class IndexedCollection:
             asked.append((_direction_of(like, vectors), tuple(notes.values())))
         found = []
         for like, (vector, notes) in zip(likes, asked, strict=True):
-            hits = self.store.search(
-                vector,
-                _without_named(where, like),
+            allowed = _without_named(where, like)
+            matches = best_matches(
+                partial(self.store.search, vector, allowed, using=self._using),
+                partial(self._calibrated, like=like),
                 limit=limit,
                 offset=offset,
-                max_per_group=max_per_proposal,
+                threshold=score_threshold,
+                max_per_proposal=max_per_proposal,
             )
-            found.append(Found(self._with_paths(hits), notes))
+            notes += _notes_on_others(matches, limit, score_threshold)
+            found.append(Found(self._with_paths(matches.hits), notes))
         return found
 
     def get(
@@ -130,6 +176,25 @@ class IndexedCollection:
         self._check_columns(where)
         return self.store.count(where)
 
+    def plan(self, where: Filter | None = None) -> SearchPlan:
+        """Return how a search goes about it: `str` gives it in words."""
+        return self.store.plan(where)
+
+    def describe(self, picture: Picture, vocabulary: "Vocabulary", n: int) -> Described:
+        """Return the labels of a vocabulary that suit a picture best."""
+        from astro_paperclip.evaluation.descriptions import Describer
+
+        # By content: a file of labels may have been changed.
+        key = tuple(vocabulary)
+        notes = notes_on_encoder(self.encoder)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UntrainedEncoderWarning)
+            describer = self._describers.pop(key, None) or Describer(self.encoder, vocabulary)
+        self._describers[key] = describer
+        if len(self._describers) > _REMEMBERED_VOCABULARIES:
+            self._describers.popitem(last=False)
+        return Described(describer.describe([picture.path or picture.source], n=n), notes)
+
     def info(self) -> dict[str, Any]:
         """Return what is searched: the collection, its encoder, and the number of observations."""
         # Without a text or a picture no encoder is loaded.
@@ -137,7 +202,7 @@ class IndexedCollection:
         return {
             "collection": str(self.record.path),
             "encoder": known.name if known else self.record.encoder_name,
-            "fingerprint": self.record.encoder_fingerprint,
+            "fingerprint": known.fingerprint if known else self.record.encoder_fingerprint,
             "count": self._count(),
         }
 
@@ -151,6 +216,35 @@ class IndexedCollection:
             self._known_count = self.store.count()
         return self._known_count
 
+    def _calibrated(self, hits: Sequence[Hit], like: Like) -> list[Hit]:
+        """Return hits with their percentiles; those of points that are gone have none."""
+        if not hits:
+            return []
+        wanted = self._using or True
+        found = self.store.retrieve([h.id for h in hits], with_vectors=wanted, with_payload=False)
+        # Other observations are pictures, too.
+        terms = [
+            (term.weight, "text" if isinstance(term.content, Words) else "image")
+            for term in like.terms
+        ]
+        banks = {name: self._bank(name) for _, name in terms}
+        scores = {hit.id: hit.score for hit in hits}
+        ids = [record.id for record in found]
+        vectors = np.array([record.vector for record in found])
+        percentiles = score_percentiles([scores[i] for i in ids], vectors, terms, banks, ids)
+        known = dict(zip(ids, percentiles.tolist(), strict=True))
+        return [Hit(h.id, h.score, h.payload, known.get(h.id, float("nan"))) for h in hits]
+
+    def _bank(self, name: str) -> Bank:
+        if name not in self._banks:
+            folder = None if self.record.is_on_server else self.record.path
+            self._banks[name] = (
+                text_bank(self.encoder, folder)
+                if name == "text"
+                else image_bank(self.store, self._using)
+            )
+        return self._banks[name]
+
     def _with_paths(self, hits: list[Hit]) -> list[Hit]:
         """Write where pictures lie; they are stored relative to a folder that can be moved."""
         if not self.record.is_on_server:
@@ -162,7 +256,8 @@ class IndexedCollection:
     def _mean_direction(self, content: Observations) -> tuple[np.ndarray, list[Warning]]:
         """Return the mean direction of observations, and what to say of those that lack."""
         path, obsids = self.record.path, content.obsids
-        records = list(self.store.scroll(Match("obsid", obsids), with_vectors=True))
+        these = self.store.scroll(Match("obsid", obsids), with_vectors=self._using or True)
+        records = [record for record in these if record.vector is not None]
         if not records:
             raise InvalidQueryError(
                 f"The observation {obsids[0]} is not in {path}: only what is in the collection can "
@@ -194,6 +289,28 @@ class IndexedCollection:
             near = difflib.get_close_matches(name, [*present, *COLUMNS], n=1)
             advice = f" Did you mean {near[0]!r}?" if near else ""
             raise InvalidQueryError(f"There is no column {name!r} in {self.record.path}.{advice}")
+
+
+def _notes_on_others(
+    matches: Matches, limit: int, threshold: float | str | None
+) -> tuple[Warning, ...]:
+    """Say where not all that reaches the threshold is returned."""
+    if matches.is_cut:
+        return (
+            MaxResultsWarning(
+                f"More than {limit} observations score {threshold} or more: the best {limit} of "
+                "them are returned. Give a larger limit, or go on with offset."
+            ),
+        )
+    if matches.depth is not None:
+        return (
+            MaxResultsWarning(
+                f"Only the first {matches.depth} observations of the ranking were compared with "
+                f"{threshold}: others may reach it, too. Ask for a lower one, or for a cosine "
+                "similarity, which is compared to the end."
+            ),
+        )
+    return ()
 
 
 def _direction_of(like: Like, vectors: dict[Content, np.ndarray]) -> np.ndarray:

@@ -2,13 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from astropy.table import Table
 
 from astro_paperclip.criteria import Filter
-from astro_paperclip.expressions import Like
+from astro_paperclip.expressions import Like, Picture
 from astro_paperclip.index import Hit
 
-__all__ = ["Found", "SearchedCollection"]
+if TYPE_CHECKING:
+    from astro_paperclip.vocabulary import Vocabulary
+
+__all__ = ["Described", "Found", "SearchedCollection"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,22 @@ class Found:
     notes: tuple[Warning, ...] = ()
 
 
+@dataclass(frozen=True)
+class Described:
+    """What a picture shows, in words.
+
+    Attributes
+    ----------
+    table : `~astropy.table.Table`
+        As of `astro_paperclip.evaluation.describe`.
+    notes : tuple of Warning
+        What the user should know of it.
+    """
+
+    table: Table
+    notes: tuple[Warning, ...] = ()
+
+
 @runtime_checkable
 class SearchedCollection(Protocol):
     """A collection that is open for queries.
@@ -42,6 +63,7 @@ class SearchedCollection(Protocol):
         *,
         limit: int,
         offset: int = 0,
+        score_threshold: float | str | None = None,
         max_per_proposal: int | None = None,
     ) -> list[Found]:
         """Rank observations, once for each expression; all are encoded together.
@@ -54,6 +76,9 @@ class SearchedCollection(Protocol):
             What all observations must fit. Those that an expression names do not.
         limit, offset : int
             How many observations to return for each, after how many better ones.
+        score_threshold : float or str, optional
+            What they must reach: a cosine similarity, or a percentile such as ``"99%"``. The notes
+            say where not all that do are returned.
         max_per_proposal : int, optional
             How many there may be of one proposal; the best are kept.
 
@@ -105,6 +130,12 @@ class SearchedCollection(Protocol):
 
     def count(self, where: Filter | None = None) -> int:
         """Return how many observations fit; raise InvalidQueryError if there is no such column."""
+
+    def plan(self, where: Filter | None = None) -> Any:
+        """Return how a search goes about it, for whoever wants to be told: it has a text."""
+
+    def describe(self, picture: Picture, vocabulary: "Vocabulary", n: int) -> Described:
+        """Return the labels of a vocabulary that suit a picture best, ``n`` of them."""
 
     def info(self) -> dict[str, Any]:
         """Return what is searched, for the provenance of a result: JSON-like values."""

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from astropy import units as u
 from astropy.io.votable import from_table
 from astropy.io.votable.tree import Info
 
@@ -43,6 +44,7 @@ def make_votable(
     Returns
     -------
     votable : `~astropy.io.votable.tree.VOTableFile`
+        Columns in percent are without a unit, as the Virtual Observatory has none for it [3]_.
         With one RESOURCE of type "results" and an INFO ``QUERY_STATUS`` of value "OK" [2]_.
 
     Raises
@@ -55,6 +57,7 @@ def make_votable(
     .. [1] Data Origin in the VO, https://www.ivoa.net/documents/DataOrigin/
     .. [2] Data Access Layer Interface, version 1.1, section 4.4,
        https://www.ivoa.net/documents/DALI/
+    .. [3] Units in the VO, https://www.ivoa.net/documents/VOUnits/
 
     Examples
     --------
@@ -73,6 +76,7 @@ def make_votable(
     bare = table.copy(copy_data=False)
     # What a table remembers is written below, in words that other programs know.
     bare.meta.clear()
+    _drop_percent(bare)
     votable = from_table(bare)
     resource = votable.resources[0]
     resource.type = "results"
@@ -84,6 +88,14 @@ def make_votable(
     for name, value in (infos or {}).items():
         resource.infos.append(Info(name=name, value=value))
     return votable
+
+
+def _drop_percent(table: "Table") -> None:
+    """Say in the description of columns what their unit may not: readers refuse a sign."""
+    for name in table.colnames:
+        if table[name].unit == u.percent:
+            table[name].unit = None
+            table[name].description = f"{table[name].description or name} (percent)"
 
 
 def _origin(searches: list[dict]) -> dict[str, str]:

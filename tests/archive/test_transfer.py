@@ -219,7 +219,7 @@ def test_a_record_is_made_before_a_file_takes_its_name(web, fetch, tmp_path):
 
 def test_connections_are_kept(web, mast, tmp_path):
     transfers = [Transfer(web.put(f"/{i}", BODY), tmp_path / str(i)) for i in range(60)]
-    results = list(fetch_files(transfers, mast=mast, max_connections=3, progress=False))
+    results = list(fetch_files(transfers, mast=mast, max_conn=3, progress=False))
     assert Counter(result.status for result in results) == {"complete": 60}
     assert {result.transfer for result in results} == set(transfers)
     assert web.n_connections <= 3
@@ -234,7 +234,7 @@ def test_transfers_are_taken_when_there_is_a_place_for_them(web, mast, tmp_path)
             yield Transfer(web.url + "/a", tmp_path / str(number))
 
     web.put("/a", BODY)
-    results = fetch_files(endlessly_many(), mast=mast, max_connections=4, progress=False)
+    results = fetch_files(endlessly_many(), mast=mast, max_conn=4, progress=False)
     for _ in itertools.islice(results, 50):
         assert len(taken) <= 60
     results.close()
@@ -247,7 +247,7 @@ def test_all_transfers_rest_when_the_server_asks_for_it(web, mast, tmp_path):
     web.put("/a", BODY)
     transfers = [Transfer(web.url + "/busy", tmp_path / "busy")]
     transfers += [Transfer(web.url + "/a", tmp_path / str(number)) for number in range(100)]
-    results = list(fetch_files(transfers, mast=mast, max_connections=2, progress=False))
+    results = list(fetch_files(transfers, mast=mast, max_conn=2, progress=False))
     assert all(result.status == "complete" for result in results)
     refused, answered = web.asked["/busy"]
     assert answered - refused >= 1
@@ -294,8 +294,8 @@ def test_an_unexpected_error_is_not_hidden(web, fetch, tmp_path):
 
 
 def test_bad_arguments_fail_before_any_work(web, mast, tmp_path):
-    with pytest.raises(InvalidQueryError, match="max_connections=0"):
-        fetch_files([Transfer(web.url, tmp_path / "a")], mast=mast, max_connections=0)
+    with pytest.raises(InvalidQueryError, match="max_conn=0"):
+        fetch_files([Transfer(web.url, tmp_path / "a")], mast=mast, max_conn=0)
     assert list(fetch_files([], mast=mast, progress=False)) == []
     assert web.n_requests == 0
 
@@ -303,7 +303,7 @@ def test_bad_arguments_fail_before_any_work(web, mast, tmp_path):
 def test_who_loses_interest_is_left_alone(web, mast, tmp_path):
     transfers = [Transfer(web.put("/0", BODY), tmp_path / "0")]
     transfers += [Transfer(web.put(f"/{i}", _slowly), tmp_path / str(i)) for i in range(1, 9)]
-    results = fetch_files(transfers, mast=mast, max_connections=4, progress=False)
+    results = fetch_files(transfers, mast=mast, max_conn=4, progress=False)
     assert next(results).status == "complete"
     results.close()
     assert names(tmp_path) == ["0"]
@@ -331,7 +331,7 @@ if taker == "another thread":
     threading.Thread(target=threading.Event().wait, daemon=True).start()
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
 transfers = [Transfer(f"{url}/{i}", Path(folder, str(i))) for i in range(100)]
-for result in fetch_files(transfers, mast=Mast(url), max_connections=4, progress=False):
+for result in fetch_files(transfers, mast=Mast(url), max_conn=4, progress=False):
     print(result.status, flush=True)
 """
 

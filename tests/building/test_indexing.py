@@ -16,6 +16,7 @@ from PIL import Image
 
 from astro_paperclip import PaperclipMastClass, encoders
 from astro_paperclip.building import describe_collection, index_pairs
+from astro_paperclip.calibration.bank import BANK_FILE, bank_texts
 from astro_paperclip.collection import Collection
 from astro_paperclip.encoders import Encoder
 from astro_paperclip.exceptions import (
@@ -51,6 +52,9 @@ class FakeEncoder(Encoder):
         self.n_encoded = 0
         self.views = set()
         self.fails_after = None
+
+    def encode_texts(self, texts):
+        return np.eye(DIM, dtype=np.float32)[[len(text) % DIM for text in texts]]
 
     def encode_squares(self, squares, views="whole"):
         if self.fails_after is not None and self.n_encoded >= self.fails_after:
@@ -219,6 +223,16 @@ class TestRows:
         write_csv(folder / "more.csv", range(12))
         assert counts(index("more.csv")) == (12, 2, 10, 0, 12)
         assert encoder.views == {"rotations"}
+
+    def test_the_bank_of_queries_is_put_beside_the_index(self, index, folder, encoder):
+        index()
+        path = folder / "collection" / BANK_FILE
+        content = np.load(path)
+        assert str(content["encoder"]) == encoder.fingerprint
+        np.testing.assert_array_equal(content["vectors"], encoder.encode_texts(bank_texts()))
+        written = path.stat().st_mtime_ns
+        index()
+        assert path.stat().st_mtime_ns == written
 
 
 class TestPayload:
@@ -532,6 +546,8 @@ class Cheap(Encoder):
         time.sleep(self.pause)  # Long enough for the readers to run far ahead, if they may.
         self.pause = 0
         return np.ones((len(squares), 8), np.float32)
+    def encode_texts(self, texts):
+        return np.ones((len(texts), 8), np.float32)
 
 home = Path(sys.argv[1])
 for name in ("few", "many"):

@@ -40,7 +40,12 @@ def test_text(paperclip, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "90")
     assert main(["query", "here", "barred spiral", "--limit", "5", "--offset", "2"]) == 0
     paperclip.query_text.assert_called_once_with(
-        "barred spiral", limit=5, offset=2, max_per_proposal=None, rerank=None
+        "barred spiral",
+        limit=5,
+        offset=2,
+        score_threshold=None,
+        max_per_proposal=None,
+        rerank=None,
     )
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["rank", "score", "obsid", "target_name", "title"]
@@ -52,7 +57,15 @@ def test_text(paperclip, capsys, monkeypatch):
 
 def test_image(paperclip):
     assert main(["query", "here", "--image", "a.jpg", "--max-per-proposal", "3"]) == 0
-    paperclip.query_image.assert_called_once_with("a.jpg", limit=10, offset=0, max_per_proposal=3)
+    paperclip.query_image.assert_called_once_with(
+        "a.jpg", limit=10, offset=0, score_threshold=None, max_per_proposal=3
+    )
+
+
+@pytest.mark.parametrize(("given", "asked"), [("0.25", 0.25), ("-0.1", -0.1), ("99%", "99%")])
+def test_score_threshold(paperclip, given, asked):
+    assert main(["query", "here", "barred spiral", f"--score-threshold={given}"]) == 0
+    assert paperclip.query_text.call_args.kwargs["score_threshold"] == asked
 
 
 def test_a_language_model_is_told_of(paperclip, capsys):

@@ -19,6 +19,7 @@ from astro_paperclip import (
     PaperclipResult,
     conf,
 )
+from astro_paperclip.calibration import Bank
 from astro_paperclip.collection import Collection
 from astro_paperclip.columns import CONTRACT_COLUMNS
 from astro_paperclip.exceptions import (
@@ -30,7 +31,7 @@ from astro_paperclip.exceptions import (
     NoResultsWarning,
     UntrainedEncoderWarning,
 )
-from astro_paperclip.index import point_id
+from astro_paperclip.index import Record, point_id
 from astro_paperclip.searching import directions, indexed
 
 DIMENSION = 8
@@ -78,8 +79,11 @@ class FakeStore:
         self.vectors = vectors
         self.is_open = True
 
-    def search(self, vector, where=None, limit=10, offset=0, exact=None, *, max_per_group=None):
+    def search(
+        self, vector, where=None, limit=10, offset=0, exact=None, using=None, *, max_per_group=None
+    ):
         assert self.is_open
+        assert using is None
         scores = self.vectors @ vector
         order = np.argsort(-scores, kind="stable")
         if max_per_group is not None:
@@ -92,6 +96,18 @@ class FakeStore:
             )
             for i in order
         ]
+
+    def scroll(self, where=None, with_vectors=False, *, with_payload=True):
+        assert with_vectors
+        for i in sorted(range(len(self.vectors)), key="id{}".format):
+            yield Record(f"id{i}", vector=self.vectors[i])
+
+    def retrieve(self, ids, with_vectors=False, *, with_payload=True):
+        found = {record.id: record for record in self.scroll(with_vectors=with_vectors)}
+        return [found[point] for point in ids]
+
+    def vector_of(self, encoder):
+        return None
 
     def count(self, where=None):
         return len(self.vectors)
@@ -129,6 +145,8 @@ def opened(monkeypatch, vectors):
 
     monkeypatch.setattr(indexed, "Collection", SimpleNamespace(open=open_collection))
     monkeypatch.setattr(indexed, "open_store", open_store)
+    # Else each encoder that counts what it is asked would be asked for the whole bank.
+    monkeypatch.setattr(indexed, "text_bank", lambda encoder, folder: Bank(vectors[::-1]))
     return stores
 
 
@@ -417,6 +435,10 @@ def test_encoder_is_loaded_by_name_once(opened, encoder, monkeypatch):
     assert asked == [("fake", "cpu")]
     PaperclipMast(encoder="other").query_text("a galaxy", limit=1, collection="/elsewhere")
     assert asked[1:] == [("other", None)]
+    with conf.set_temp("encoder", "configured"):
+        PaperclipMast().query_text("a galaxy", limit=1, collection="/anywhere")
+        PaperclipMast(encoder="given").query_text("a galaxy", limit=1, collection="/far")
+    assert asked[2:] == [("configured", None), ("given", None)]
 
 
 def test_a_collection_with_an_encoder_of_its_own_is_searched_with_that(

@@ -221,7 +221,7 @@ class TestCriteria:
             and row["t_exptime"] >= 500
             and row["our_number"] != 19
         ]
-        assert result.colnames[:6] == list(CONTRACT_COLUMNS)
+        assert result.colnames[: len(CONTRACT_COLUMNS)] == list(CONTRACT_COLUMNS)
 
     def test_pages_are_parts_of_one_list(self, without_encoder):
         whole = without_encoder.query_criteria(limit=N_POINTS)

@@ -7,13 +7,20 @@ from dataclasses import dataclass, field
 from textwrap import dedent
 
 import pytest
+from astropy.table import Table
 from astroquery.exceptions import InputWarning
+from PIL import Image
 
 from astro_paperclip import Like, PaperclipMastClass
 from astro_paperclip.criteria import Match
-from astro_paperclip.exceptions import InvalidQueryError, MaxResultsWarning, NoResultsWarning
+from astro_paperclip.exceptions import InvalidQueryError, NoResultsWarning
 from astro_paperclip.index import Hit
-from astro_paperclip.searching import Found, IndexedCollection, SearchedCollection
+from astro_paperclip.searching import (
+    Described,
+    Found,
+    IndexedCollection,
+    SearchedCollection,
+)
 
 OBSERVATIONS = {
     "1": "a spiral galaxy with a dust lane",
@@ -30,8 +37,10 @@ class Service:
     asked: list = field(default_factory=list)
     is_open: bool = True
 
-    def search(self, likes, where=None, *, limit, offset=0, max_per_proposal=None):
-        self.asked.append((list(likes), where, limit, offset, max_per_proposal))
+    def search(
+        self, likes, where=None, *, limit, offset=0, score_threshold=None, max_per_proposal=None
+    ):
+        self.asked.append((list(likes), where, limit, offset, score_threshold, max_per_proposal))
         found = []
         for like in likes:
             scores = {
@@ -39,6 +48,8 @@ class Service:
                 for obsid, title in OBSERVATIONS.items()
             }
             order = sorted(scores, key=lambda obsid: (-scores[obsid], obsid))
+            if score_threshold is not None:
+                order = [obsid for obsid in order if scores[obsid] >= score_threshold]
             hits = [self._hit(obsid, scores[obsid]) for obsid in order[offset : offset + limit]]
             notes = (InputWarning(f"{like} is long"),) if len(like.terms) > 1 else ()
             found.append(Found(hits, notes))
@@ -50,6 +61,14 @@ class Service:
 
     def count(self, where=None):
         return len(OBSERVATIONS)
+
+    def plan(self, where=None):
+        return "far away"
+
+    def describe(self, picture, vocabulary, n):
+        rows = [(picture.path, label) for label in list(vocabulary)[:n]]
+        table = Table(rows=rows, names=["image", "label"])
+        return Described(table, (InputWarning("It is dark there."),))
 
     def info(self):
         return {"collection": "far away", "count": len(OBSERVATIONS)}
@@ -88,7 +107,7 @@ def test_it_gets_the_expression_and_the_filter(paperclip, service):
         )
     assert caught[0].filename == __file__
     where = Match("instrument_name", ("ACS/WFC",))
-    assert service.asked == [([like], where, 2, 1, 3)]
+    assert service.asked == [([like], where, 2, 1, None, 3)]
     assert result["obsid"].tolist() == ["1", "3"]
     assert result["score"].tolist() == [0.5, 0]
     assert result["rank"].tolist() == [2, 3]
@@ -107,12 +126,20 @@ def test_every_way_of_asking_in_words_is_one(paperclip, service):
     assert len(service.asked) == 4
 
 
-def test_a_threshold_is_kept_and_a_set_cut_short_is_said_to_be(paperclip):
+def test_a_threshold_is_asked_for(paperclip):
     assert len(paperclip.query_text("galaxy", score_threshold=1, limit=3)) == 3
-    with pytest.warns(MaxResultsWarning, match="More than 2 observations score 1"):
-        assert len(paperclip.query_text("galaxy", score_threshold=1, limit=2)) == 2
     with pytest.warns(NoResultsWarning, match="matched nothing in /far/away"):
         assert len(paperclip.query_text("nebula", score_threshold=1)) == 0
+
+
+def test_what_a_picture_shows(paperclip, tmp_path):
+    path = tmp_path / "dark.png"
+    Image.new("RGB", (20, 20)).save(path)
+    with pytest.warns(InputWarning, match="dark there") as caught:
+        table = paperclip.describe(path, ["a comet", "a nebula", "a galaxy"], n=2)
+    assert caught[0].filename == __file__
+    assert len(table) == 2
+    assert table["image"].tolist() == [str(path)] * 2
 
 
 def test_a_list_is_one_request(paperclip, service):

@@ -96,6 +96,22 @@ class TestOtherQuestions:
         assert record.vector.dtype == np.float32
         assert np.linalg.norm(record.vector) == pytest.approx(1)
 
+    def test_points_without_their_payload(self, store, points):
+        for records in (
+            store.retrieve(sorted(points.ids), with_vectors=True, with_payload=False),
+            list(store.scroll(with_vectors=True, with_payload=False)),
+        ):
+            assert [record.id for record in records] == sorted(points.ids)
+            assert all(record.payload == {} for record in records)
+            rows = [points.ids.index(record.id) for record in records]
+            vectors = points.vectors[rows]
+            vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+            np.testing.assert_allclose([record.vector for record in records], vectors, atol=1e-6)
+
+    def test_plan(self, store, points):
+        plan = store.plan()
+        assert (plan.searches_graph, plan.estimate) == (False, len(points.ids))
+
     def test_missing(self, store, points, monkeypatch):
         for module in (shard, points_on_server):
             monkeypatch.setattr(module, "_POINTS_PER_PAGE", 30)

@@ -9,7 +9,7 @@ from astropy.io import votable
 from astropy.table import MaskedColumn, QTable, Table, vstack
 
 from astro_paperclip import PaperclipResult
-from astro_paperclip.columns import COLUMNS, CONTRACT_COLUMNS
+from astro_paperclip.columns import COLUMNS, CONTRACT_COLUMNS, RANKING_COLUMNS
 
 
 @dataclass
@@ -77,7 +77,7 @@ def test_rows_are_ranked(result):
 
 
 def test_contract_columns_are_text_without_missing_values(result):
-    for name in CONTRACT_COLUMNS[2:]:
+    for name in CONTRACT_COLUMNS[len(RANKING_COLUMNS) :]:
         assert result[name].dtype.kind == "U"
         assert not isinstance(result[name], MaskedColumn)
     assert list(result["target_name"]) == ["", "LO-LAT", "LO-LAT"]
@@ -184,7 +184,7 @@ def test_empty_result_has_the_contract_columns():
     result = PaperclipResult.from_hits([], query={"text": "x"})
     assert len(result) == 0
     assert tuple(result.colnames) == CONTRACT_COLUMNS
-    assert [result[name].dtype.kind for name in CONTRACT_COLUMNS] == list("ifUUUU")
+    assert [result[name].dtype.kind for name in CONTRACT_COLUMNS] == list("iffUUUU")
     assert result["score"].description == COLUMNS["score"].description
     assert result.query == {"text": "x"}
 

@@ -58,7 +58,7 @@ def download_previews(
     mast: Mast | None = None,
     max_side: int | None = 512,
     cloud: bool = False,
-    max_connections: int | None = None,
+    max_conn: int | None = None,
     retry_failed: bool = True,
     offline: bool = False,
     progress: bool = True,
@@ -85,9 +85,9 @@ def download_previews(
     cloud : bool
         Whether to look in MAST's public cloud bucket first, through astroquery. This needs boto3
         and no account.
-    max_connections : int, optional
+    max_conn : int, optional
         Number of files that are fetched at once. By default the configuration item
-        ``max_connections``.
+        ``max_conn``.
     retry_failed : bool
         Whether to try those again that failed in an earlier run.
     offline : bool
@@ -131,7 +131,7 @@ def download_previews(
         if pending:
             sizes = dict(zip(selected["preview"].tolist(), selected["size"].tolist(), strict=True))
             _check_room(root, [sizes[record.preview] for record in pending], max_side)
-            options = {"max_connections": max_connections, "progress": progress}
+            options = {"max_conn": max_conn, "progress": progress}
             download = _Download(root, mast or Mast(), journal, sizes, options)
             complete = download.from_cloud(pending) if cloud else []
             left = {record.preview for record in pending} - {r.preview for r in complete}

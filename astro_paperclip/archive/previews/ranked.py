@@ -42,7 +42,7 @@ def get_previews(
     progress : bool
         Whether to show a progress bar.
     **options
-        ``mast``, ``max_side``, ``cloud``, ``max_connections``, ``retry_failed`` and ``offline``, as
+        ``mast``, ``max_side``, ``cloud``, ``max_conn``, ``retry_failed`` and ``offline``, as
         `~astro_paperclip.archive.download_previews` takes them.
 
     Returns

@@ -44,7 +44,7 @@ def download_products(
     *,
     download_dir: str | os.PathLike | None = None,
     flat: bool | None = None,
-    max_connections: int | None = None,
+    max_conn: int | None = None,
     max_bytes: int | None = None,
     offline: bool = False,
     cloud: bool = False,
@@ -69,8 +69,8 @@ def download_products(
         Whether to put all files into the folder itself. By default, or where the manifest does
         not say otherwise, they lie in ``mastDownload/<obs_collection>/<obs_id>/`` below it, as
         astroquery has it.
-    max_connections : int, optional
-        Files that are fetched at once. By default the configuration item ``max_connections``.
+    max_conn : int, optional
+        Files that are fetched at once. By default the configuration item ``max_conn``.
     max_bytes : int, optional
         Larger files are left out. By default twice the largest size in the list of products,
         or the configuration item ``max_file_size`` if that is larger.
@@ -106,7 +106,7 @@ def download_products(
     DiskSpaceError
         If the files do not fit on the disk; nothing was downloaded then.
     """
-    for name, value in (("max_connections", max_connections), ("max_bytes", max_bytes)):
+    for name, value in (("max_conn", max_conn), ("max_bytes", max_bytes)):
         if value is not None and (not isinstance(value, int | np.integer) or value < 1):
             raise InvalidQueryError(f"{name} must be a positive whole number, not {value!r}.")
     table = as_table(products)
@@ -138,7 +138,7 @@ def download_products(
         keep_manifest(_manifest(found, files), directory)
         largest = max((file.size for file in wanted), default=0)
         limits = {
-            "max_connections": max_connections,
+            "max_conn": max_conn,
             "max_bytes": max_bytes or max(conf.max_file_size, 2 * largest),
         }
         try:

@@ -352,7 +352,7 @@ from astro_paperclip.archive import Mast, download_previews, read_table, select_
 archive, url, folder = sys.argv[1:]
 selected = select_previews(read_table(Path(archive, "observations.parquet")))
 mast = Mast(url)
-download_previews(selected, folder, mast=mast, max_side=48, max_connections=3, progress=False)
+download_previews(selected, folder, mast=mast, max_side=48, max_conn=3, progress=False)
 """
 
 

@@ -348,7 +348,7 @@ def test_nothing_to_download_is_an_empty_manifest(download, server, result, tmp_
     assert files_in(tmp_path) == set()
 
 
-@pytest.mark.parametrize("options", [{"max_connections": 0}, {"max_bytes": 0.5}, {"size": "large"}])
+@pytest.mark.parametrize("options", [{"max_conn": 0}, {"max_bytes": 0.5}, {"size": "large"}])
 def test_senseless_arguments_fail_before_anything_is_asked(download, server, result, options):
     with pytest.raises(InvalidQueryError):
         download(result, **options)
