@@ -7,6 +7,7 @@ from astropy.table import Column, Table
 
 from astro_paperclip.columns import CONTRACT_COLUMNS
 from astro_paperclip.results.cells import text_column
+from astro_paperclip.results.printing import SCORE_FORMAT, cut
 
 __all__ = ["DISPLAY_COLUMNS", "summarized"]
 
@@ -18,18 +19,18 @@ DISPLAY_COLUMNS = [
     "instrument_name",
     "instrument",
     "filters",
+    "t_exptime",
     "proposal_id",
-    "category",
     "title",
+    "category",
     "obs_title",
 ]
-"""Names of the columns that are shown unless told otherwise."""
+"""Names of the columns that are shown first unless told otherwise."""
 
 _NARROWEST_TEXT = 12
 """Text in a summary is never cut to fewer characters than this."""
 
-_SCORE_FORMAT = ".3f"
-_SUMMARY_FORMATS = {"rank": "d", "score": _SCORE_FORMAT}
+_SUMMARY_FORMATS = {"rank": "d", "score": SCORE_FORMAT}
 
 
 def summarized(table: Table, names: list[str], width: int | None = None) -> Table:
@@ -73,7 +74,11 @@ def _printed(column: Column) -> list[str]:
     masked = np.ma.getmaskarray(column)
     if column.name == "score":
         scores = zip(column, masked, strict=True)
-        return ["" if is_missing else format(v, _SCORE_FORMAT) for v, is_missing in scores]
+        return ["" if is_missing else format(v, SCORE_FORMAT) for v, is_missing in scores]
+    if column.dtype.kind == "f":
+        return [
+            "" if is_missing else f"{v:.6g}" for v, is_missing in zip(column, masked, strict=True)
+        ]
     return [
         "" if is_missing else " ".join(str(cell).split())
         for cell, is_missing in zip(column, masked, strict=True)
@@ -95,8 +100,4 @@ def _fitted(texts: dict[str, list[str]], width: int) -> dict[str, list[str]]:
         others = [widths[name] for name in kept if name != widest]
         step = max(1, widths[widest] - max(others, default=0))
         widths[widest] -= min(room, excess, step)
-    return {name: [_cut(cell, widths[name]) for cell in texts[name]] for name in kept}
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1].rstrip() + "…"
+    return {name: [cut(cell, widths[name]) for cell in texts[name]] for name in kept}
