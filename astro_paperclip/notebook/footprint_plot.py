@@ -24,12 +24,15 @@ _SMALLEST_FIELD = 0.01
 _SKY = 4 * np.degrees(np.sqrt(2))
 """Width [deg] of all the sky in the projection of Hammer and Aitoff."""
 
-_APART = 0.03
+_APART = 0.05
 """Labels that are nearer to each other, in radii of the field, are put together."""
 
 _MARGIN = 1.1
 _PIXELS = 1000
 _SIZE = 5.5  # inch
+_BOX, _WIDE_BOX = (0.18, 0.12, 0.78, 0.84), (0.06, 0.05, 0.88, 0.9)
+"""Axes within the figure: left, bottom, width and height, as parts of it."""
+
 _COLOR = "#0072b2"
 
 
@@ -51,8 +54,8 @@ def draw_footprints(
         Text at the centre of each.
     ax : `~astropy.visualization.wcsaxes.WCSAxes`, optional
         Where to draw; its limits stay. Default: axes of a new figure that hold everything, in a
-        tangential projection, or in that of Hammer and Aitoff, of all the sky, where it is more than 20 deg away
-        from the middle.
+        tangential projection; or where it is more than 20 deg away from the middle, all the sky
+        in the projection of Hammer and Aitoff.
 
     Returns
     -------
@@ -110,9 +113,10 @@ def _new_axes(circle: Circle) -> "WCSAxes":
     wcs.wcs.cdelt = -step, step
     height = _PIXELS if is_plane else _PIXELS // 2
     wcs.wcs.crpix = _PIXELS / 2 + 0.5, height / 2 + 0.5
-    figure = Figure(figsize=(_SIZE, _SIZE * height / _PIXELS), layout="constrained")
+    figure = Figure(figsize=(_SIZE, _SIZE * height / _PIXELS))
     frame = RectangularFrame if is_plane else EllipticalFrame
-    ax = figure.add_subplot(projection=wcs, aspect="equal", frame_class=frame)
+    box = _BOX if is_plane else _WIDE_BOX
+    ax = figure.add_axes(box, projection=wcs, aspect="equal", frame_class=frame)
     ax.set_xlim(-0.5, _PIXELS - 0.5)
     ax.set_ylim(-0.5, height - 0.5)
     ax.coords.grid(color="0.5", alpha=0.3)

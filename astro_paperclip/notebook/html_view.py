@@ -18,6 +18,7 @@ _STYLE = """\
   border: 0; border-bottom: 1px solid rgba(128, 128, 128, .35); max-width: 26em;
   overflow-wrap: break-word; }
 .paperclip th small { display: block; font-weight: normal; opacity: .75; }
+.paperclip td.long { min-width: 15em; }
 .paperclip .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .paperclip img { display: block; max-width: none; height: auto; margin: 0; }
 .paperclip .soft, .paperclip summary { opacity: .8; }

@@ -3,11 +3,12 @@
 import html
 from collections.abc import Sequence
 
-from astropy.table import Table
+from astropy.table import Row, Table
 
 from astro_paperclip.notebook.html_view import HtmlView
 from astro_paperclip.notebook.rows import (
     PictureLimits,
+    cell_text,
     linked_cell,
     picture_html,
     pictures_of,
@@ -16,6 +17,9 @@ from astro_paperclip.notebook.rows import (
 from astro_paperclip.notebook.thumbnails import Thumbnail
 
 __all__ = ["table_view"]
+
+_LONG = 30
+"""Texts with more characters than this get room for a line of some words."""
 
 
 def table_view(
@@ -74,10 +78,11 @@ def _head(table: Table, names: Sequence[str]) -> str:
     return f"<thead><tr>{''.join(cells)}</tr></thead>"
 
 
-def _row(row, picture: Thumbnail | None, names: Sequence[str]) -> str:
+def _row(row: Row, picture: Thumbnail | None, names: Sequence[str]) -> str:
     cells = [f"<td>{picture_html(row, picture)}</td>"]
     for name in names:
         kind = ' class="number"' if _is_number(row.table, name) else ""
+        kind = ' class="long"' if len(cell_text(row, name)) > _LONG else kind
         cells.append(f"<td{kind}>{linked_cell(row, name)}</td>")
     return f"<tr>{''.join(cells)}</tr>"
 
