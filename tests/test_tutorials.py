@@ -22,7 +22,7 @@ from nbclient import NotebookClient
 notebook = nbformat.read(sys.argv[1], as_version=4)
 strict = "import warnings; warnings.simplefilter('error')"
 notebook.cells.insert(0, nbformat.v4.new_code_cell(strict))
-NotebookClient(notebook, timeout=500, kernel_name="python3").execute()
+NotebookClient(notebook, timeout=1500, kernel_name="python3").execute()
 nbformat.write(notebook, sys.argv[2])
 """
 
@@ -53,6 +53,7 @@ def test_tutorials_are_kept_without_outputs(path):
         assert cell["execution_count"] is None
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)}")
 def test_deep_field(tmp_path):
     done = tmp_path / "done.ipynb"

@@ -102,7 +102,8 @@ def draw_footprints(
 
 def _new_axes(circle: Circle) -> "WCSAxes":
     from astropy.visualization.wcsaxes.frame import EllipticalFrame, RectangularFrame
-    from matplotlib.figure import Figure
+
+    from astro_paperclip.notebook.shown_figure import ShownFigure
 
     radius = _MARGIN * max(circle.radius, _SMALLEST_FIELD)
     is_plane = circle.radius <= _LARGEST_FIELD
@@ -113,7 +114,7 @@ def _new_axes(circle: Circle) -> "WCSAxes":
     wcs.wcs.cdelt = -step, step
     height = _PIXELS if is_plane else _PIXELS // 2
     wcs.wcs.crpix = _PIXELS / 2 + 0.5, height / 2 + 0.5
-    figure = Figure(figsize=(_SIZE, _SIZE * height / _PIXELS))
+    figure = ShownFigure(figsize=(_SIZE, _SIZE * height / _PIXELS))
     frame = RectangularFrame if is_plane else EllipticalFrame
     box = _BOX if is_plane else _WIDE_BOX
     ax = figure.add_axes(box, projection=wcs, aspect="equal", frame_class=frame)

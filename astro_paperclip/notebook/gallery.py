@@ -144,8 +144,7 @@ def draw_gallery(result: Table, *, pictures: int, per_row: int, footer: str = ""
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
             raise InvalidQueryError(f"{name} must be a whole number above 0, not {value!r}.")
     try:
-        # Within Jupyter this also lets a figure be shown by the last line of a cell.
-        import matplotlib.pyplot  # noqa: F401
+        import matplotlib.figure  # noqa: F401
     except ImportError as error:
         raise ImportError(
             "A gallery needs the package matplotlib: pip install "

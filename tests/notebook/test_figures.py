@@ -5,9 +5,13 @@ other tests read them. After a change that is meant: ``pytest tests/notebook/tes
 --mpl-generate-path=tests/notebook/baseline``, and look at the new pictures.
 """
 
+import io
+
+import numpy as np
 import pytest
 from astropy.visualization.wcsaxes import WCSAxes
 from matplotlib.text import Text
+from PIL import Image
 
 # Pictures are resampled a little differently by each version, too. Both limits are half of what a
 # picture in another's place and a footprint 0.01 deg away from its own come to.
@@ -41,3 +45,17 @@ def test_chart_of_all_the_sky(make_result):
     result["s_ra"], result["s_dec"] = [20.0, 150.0, 300.0], [-70.0, 10.0, 45.0]
     result["s_region"] = ""
     return without_words(result.plot_footprints().figure)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [lambda result: result.show_gallery(), lambda result: result.plot_footprints().figure],
+    ids=["gallery", "chart"],
+)
+def test_a_notebook_shows_figures(make_result, draw):
+    formatters = pytest.importorskip("IPython.core.formatters")
+    figure = draw(make_result(2))
+    data, _ = formatters.DisplayFormatter().format(figure)
+    picture = Image.open(io.BytesIO(data["image/png"]))
+    assert picture.size == pytest.approx(figure.get_size_inches() * figure.dpi, abs=1)
+    assert np.asarray(picture.convert("L")).std() > 1

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 from astropy.table import Table
+from astropy.utils.exceptions import AstropyDeprecationWarning
 from PIL import Image
 
 from astro_paperclip import PaperclipResult, conf
@@ -282,3 +283,12 @@ def test_missing_values_are_blanks(make_result):
     assert page.texts.count("F606W") == 1
     assert not {"--", "nan", "masked", "None"} & set(page.texts)
     assert page.all("img")[0]["alt"] == "Preview of NGC 0, ACS/WFC"
+
+
+def test_astropys_own_view_of_a_notebook_still_works(make_result):
+    pytest.importorskip("IPython")
+    result = make_result(2)
+    with pytest.warns(AstropyDeprecationWarning, match="classic"):
+        shown = result.show_in_notebook(backend="classic").data
+    assert all(name in shown for name in result.colnames)
+    assert "NGC 1" in shown
