@@ -8,6 +8,7 @@ from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
 
 from astro_paperclip.exceptions import InvalidQueryError
+from astro_paperclip.notebook.gallery import require_matplotlib
 from astro_paperclip.notebook.places import centre_of, enclosing_circle
 from astro_paperclip.sky import Circle, Shape, regions_of
 from astro_paperclip.sky.spherical import separations, unit_vectors
@@ -66,6 +67,7 @@ def draw_footprints(
     InvalidQueryError
         If no observation has a footprint or a position, or ``ax`` does not know the sky.
     """
+    require_matplotlib()
     from astropy.visualization.wcsaxes import SphericalCircle, WCSAxes
     from matplotlib.patches import Polygon
 

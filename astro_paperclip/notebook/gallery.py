@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_gallery", "heading_of", "make_gallery", "save_gallery"]
+__all__ = ["draw_gallery", "heading_of", "make_gallery", "require_matplotlib", "save_gallery"]
 
 _BACKGROUND = "#0b0e14"
 _TEXT = "#e8eaf0"
@@ -143,13 +143,7 @@ def draw_gallery(result: Table, *, pictures: int, per_row: int, footer: str = ""
     for name, value in (("pictures", pictures), ("per_row", per_row)):
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
             raise InvalidQueryError(f"{name} must be a whole number above 0, not {value!r}.")
-    try:
-        import matplotlib.figure  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "A gallery needs the package matplotlib: pip install "
-            "'astro_paperclip[notebook]', or pip install matplotlib"
-        ) from error
+    require_matplotlib()
     shown = result[:pictures]
     headings = {}
     for start in range(0, len(shown), per_row):
@@ -157,6 +151,17 @@ def draw_gallery(result: Table, *, pictures: int, per_row: int, footer: str = ""
         heading = " " * (start // per_row) if start else heading_of(result)
         headings[heading] = shown[start : start + per_row]
     return make_gallery(headings, per_query=per_row, footer=footer)
+
+
+def require_matplotlib() -> None:
+    """Raise `ImportError`, with the way out, if matplotlib is not installed."""
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "A drawing needs the package matplotlib: pip install "
+            "'astro_paperclip[notebook]', or pip install matplotlib"
+        ) from error
 
 
 def heading_of(result: Table) -> str:
