@@ -20,6 +20,7 @@ import numpy as np
 __all__ = [
     "COLUMNS",
     "CONTRACT_COLUMNS",
+    "MEASURE_FORMATS",
     "OBSERVATION_COLUMNS",
     "RANKING_COLUMNS",
     "ColumnInfo",
@@ -280,6 +281,9 @@ RANKING_COLUMNS = tuple(column.name for column in _RANKING)
 
 CONTRACT_COLUMNS = (*RANKING_COLUMNS, "obsid", "obs_id", "target_name", "obs_collection")
 """Names of the columns that every result has, in this order."""
+
+MEASURE_FORMATS = {"score": ".3f", "score_percentile": ".1f", "rating": ".1f"}
+"""Columns of numbers that are rounded where they are read, by people."""
 
 COLUMNS = {column.name: column for column in (*_RANKING, *_OBSERVATION, *_PICTURE)}
 """What is known of each column, by name, in the order of a result."""

@@ -23,7 +23,12 @@ version = ".".join(release.split(".")[:2])
 
 needs_sphinx = "8.2"  # keep in step with pyproject.toml
 highlight_language = "python3"
-extensions += ["sphinx_design"]
+extensions += ["sphinx_design", "myst_nb"]
+# Tutorials are kept without outputs, and run when the pages are built.
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 600
+nb_execution_in_temp = True
 exclude_patterns += ["_build"]
 rst_epilog = ""
 plot_pre_code = ""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["make_gallery", "save_gallery"]
+__all__ = ["draw_gallery", "heading_of", "make_gallery", "require_matplotlib", "save_gallery"]
 
 _BACKGROUND = "#0b0e14"
 _TEXT = "#e8eaf0"
@@ -104,7 +104,7 @@ def make_gallery(
         If there is nothing to show.
     """
     if isinstance(results, Table):
-        results = {_heading(results): results}
+        results = {heading_of(results): results}
     shown = {heading: result[:per_query] for heading, result in results.items()}
     if not any(len(result) for result in shown.values()):
         raise InvalidQueryError("The results are empty: there is no picture to show.")
@@ -116,7 +116,56 @@ def make_gallery(
     return figure
 
 
-def _heading(result: Table) -> str:
+def draw_gallery(result: Table, *, pictures: int, per_row: int, footer: str = "") -> "Figure":
+    """Draw the best pictures of one result, in as many rows of pictures as it takes.
+
+    Parameters
+    ----------
+    result : `~astro_paperclip.PaperclipResult`
+        The result. The column ``image`` names the picture files.
+    pictures, per_row : int
+        Number of pictures, in all and side by side.
+    footer : str
+        A line below.
+
+    Returns
+    -------
+    figure : `matplotlib.figure.Figure`
+        The drawing.
+
+    Raises
+    ------
+    InvalidQueryError
+        If there is nothing to show, or a number is none.
+    ImportError
+        If matplotlib is not installed.
+    """
+    for name, value in (("pictures", pictures), ("per_row", per_row)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+            raise InvalidQueryError(f"{name} must be a whole number above 0, not {value!r}.")
+    require_matplotlib()
+    shown = result[:pictures]
+    headings = {}
+    for start in range(0, len(shown), per_row):
+        # Headings are keys: those of further rows are blanks, each with one more.
+        heading = " " * (start // per_row) if start else heading_of(result)
+        headings[heading] = shown[start : start + per_row]
+    return make_gallery(headings, per_query=per_row, footer=footer)
+
+
+def require_matplotlib() -> None:
+    """Raise `ImportError`, with the way out, if matplotlib is not installed."""
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "A drawing needs the package matplotlib: pip install "
+            "'astro_paperclip[notebook]', or pip install matplotlib"
+        ) from error
+
+
+def heading_of(result: Table) -> str:
+    """Return what a result was asked for."""
     query = getattr(result, "query", None) or {}
     return str(query.get("text") or query.get("image") or "Results")
 

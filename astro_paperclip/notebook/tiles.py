@@ -72,13 +72,13 @@ def draw_tiles(
     figure : `matplotlib.figure.Figure`
         As wide as the longest row.
     """
-    from matplotlib.figure import Figure
+    from astro_paperclip.notebook.shown_figure import ShownFigure
 
     row_height = style.heading + style.tile + style.label
     most = max(map(len, rows.values()))
     width = 2 * style.margin + most * (style.tile + style.gap) - style.gap
     height = 2 * style.margin + len(rows) * row_height + footer
-    figure = Figure(figsize=(width, height), facecolor=style.background)
+    figure = ShownFigure(figsize=(width, height), facecolor=style.background)
     for number, (heading, items) in enumerate(rows.items()):
         top = height - style.margin - number * row_height
         figure.text(

@@ -5,8 +5,9 @@ from pathlib import PurePath
 import numpy as np
 from astropy.table import Column, Table
 
-from astro_paperclip.columns import RANKING_COLUMNS
+from astro_paperclip.columns import MEASURE_FORMATS, RANKING_COLUMNS
 from astro_paperclip.results.cells import text_column
+from astro_paperclip.results.printing import cut
 
 __all__ = ["DISPLAY_COLUMNS", "summarized"]
 
@@ -20,20 +21,18 @@ DISPLAY_COLUMNS = [
     "instrument_name",
     "instrument",
     "filters",
+    "t_exptime",
     "proposal_id",
-    "category",
     "title",
+    "category",
     "obs_title",
 ]
-"""Names of the columns that are shown unless told otherwise."""
+"""Names of the columns that are shown first unless told otherwise."""
 
 _NARROWEST_TEXT = 12
 """Text in a summary is never cut to fewer characters than this."""
 
-_MEASURES = {"score": ".3f", "score_percentile": ".1f", "rating": ".1f"}
-"""Columns of numbers that are rounded to be read."""
-
-_SUMMARY_FORMATS = {"rank": "d", **_MEASURES}
+_SUMMARY_FORMATS = {"rank": "d", **MEASURE_FORMATS}
 
 
 def summarized(table: Table, names: list[str], width: int | None = None) -> Table:
@@ -76,9 +75,9 @@ def summarized(table: Table, names: list[str], width: int | None = None) -> Tabl
 
 def _printed(column: Column) -> list[str]:
     masked = np.ma.getmaskarray(column)
-    if column.name in _MEASURES and column.dtype.kind == "f":
+    if column.dtype.kind == "f":
         unknown = masked | np.isnan(np.ma.getdata(column))
-        form = _MEASURES[column.name]
+        form = MEASURE_FORMATS.get(column.name, ".6g")
         return [
             "" if is_missing else format(value, form)
             for value, is_missing in zip(column, unknown, strict=True)
@@ -104,8 +103,4 @@ def _fitted(texts: dict[str, list[str]], width: int) -> dict[str, list[str]]:
         others = [widths[name] for name in kept if name != widest]
         step = max(1, widths[widest] - max(others, default=0))
         widths[widest] -= min(room, excess, step)
-    return {name: [_cut(cell, widths[name]) for cell in texts[name]] for name in kept}
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1].rstrip() + "…"
+    return {name: [cut(cell, widths[name]) for cell in texts[name]] for name in kept}

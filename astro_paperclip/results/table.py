@@ -10,6 +10,8 @@ from astropy.table import MaskedColumn, Table, TableAttribute
 from astro_paperclip.columns import CONTRACT_COLUMNS, RANKING_COLUMNS
 from astro_paperclip.results.cells import hit_columns, unmasked
 from astro_paperclip.results.files import register_formats
+from astro_paperclip.results.holdings import ResultHoldings
+from astro_paperclip.results.printing import ResultFormatter
 from astro_paperclip.results.provenance import (
     KEYWORD,
     distinct_searches,
@@ -17,6 +19,7 @@ from astro_paperclip.results.provenance import (
     written_searches,
 )
 from astro_paperclip.results.summary import DISPLAY_COLUMNS, summarized
+from astro_paperclip.results.views import ResultViews
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["PaperclipResult"]
 
 
-class PaperclipResult(Table):
+class PaperclipResult(ResultViews, ResultHoldings, Table):
     """Ranked observations: a `~astropy.table.Table` that remembers the search it came from.
 
     ``rank``, ``score`` and ``score_percentile`` come first, then the columns that
@@ -39,6 +42,10 @@ class PaperclipResult(Table):
     masked. Units, descriptions, UCDs and utypes are set where `astro_paperclip.columns` knows
     them.
 
+    In a terminal that is too narrow for all columns, ``display_columns`` come first, and a last
+    line says which are not shown; ``colnames`` keeps its order. In a notebook the pictures that
+    are on disk stand beside the rows.
+
     A result is sliced, masked, stacked, pickled and written like any other table. Where it came
     from is in ``meta["searches"]``, one record for each search that the rows stem from;
     ``PaperclipResult.read`` finds it in ECSV, VOTable and FITS files.
@@ -46,7 +53,8 @@ class PaperclipResult(Table):
     Attributes
     ----------
     display_columns : list of str
-        Names of the columns that `summary` shows. Assign a list of your own to change it.
+        Names of the columns that `summary` shows, and that come first where a table is printed
+        or shown and not all fit. Assign a list of your own to change it.
 
     Examples
     --------
@@ -63,6 +71,7 @@ class PaperclipResult(Table):
     ['CIRCLE ICRS 10.0 20.0 0.1']
     """
 
+    TableFormatter = ResultFormatter
     display_columns = TableAttribute(default=DISPLAY_COLUMNS)
 
     def __init__(self, *args, **kwargs):
@@ -304,76 +313,6 @@ class PaperclipResult(Table):
 
         title = (self.query or {}).get("text") or "Ranked observations"
         broadcast_table(self.to_votable(), name=title, client_name=client_name)
-
-    def get_product_list(self, **kwargs: Any) -> Table:
-        """List the files that MAST has for the observations, with rank and score.
-
-        Parameters
-        ----------
-        **kwargs
-            Filters and other arguments of `astro_paperclip.archive.get_product_list`, which also
-            says what is returned and raised.
-
-        Returns
-        -------
-        products : `~astropy.table.Table`
-        """
-        from astro_paperclip import archive
-
-        return archive.get_product_list(self, **kwargs)
-
-    def download_products(self, **kwargs: Any) -> Table:
-        """Download files of the observations.
-
-        Parameters
-        ----------
-        **kwargs
-            Filters and other arguments of `astro_paperclip.archive.download_products`, which also
-            says what is returned and raised.
-
-        Returns
-        -------
-        manifest : `~astropy.table.Table`
-        """
-        from astro_paperclip import archive
-
-        return archive.download_products(self, **kwargs)
-
-    def get_urls(self, **kwargs: Any) -> Table:
-        """Say where files of the observations can be had from, and fetch nothing.
-
-        Parameters
-        ----------
-        **kwargs
-            Filters and other arguments of `astro_paperclip.archive.get_urls`, which also says what
-            is returned and raised.
-
-        Returns
-        -------
-        urls : `~astropy.table.Table`
-        """
-        from astro_paperclip import archive
-
-        return archive.get_urls(self, **kwargs)
-
-    def get_previews(self, download_dir: str | os.PathLike = ".", **kwargs: Any) -> Table:
-        """Fetch the pictures that the observations were found by.
-
-        Parameters
-        ----------
-        download_dir : str or path-like
-            Folder of the pictures, ``previews/<proposal_id>/`` below it.
-        **kwargs
-            Other arguments of `astro_paperclip.archive.get_previews`, which also says what is
-            returned and raised.
-
-        Returns
-        -------
-        previews : `~astropy.table.Table`
-        """
-        from astro_paperclip import archive
-
-        return archive.get_previews(self, download_dir, **kwargs)
 
     def _of_the_search(self, part: str) -> dict | None:
         searches = self.searches

@@ -276,7 +276,8 @@ def test_a_qtable_has_quantities(result):
 def test_summary_shows_what_says_something(result):
     short = result.summary()
     assert type(short) is Table
-    assert short.colnames == ["rank", "score", "obsid", "target_name"]
+    assert short.colnames == ["rank", "score", "obsid", "target_name", "t_exptime"]
+    assert list(short["t_exptime"]) == ["", "1500", "1500"]
     assert short["score"].info.format == ".3f"
     assert list(short["score"]) == list(result["score"])
 
