@@ -39,6 +39,7 @@ class StoreReader:
     _dimension: int | None = None
     _engine: Engine | None = None
     _manifest: Manifest | None = None
+    _known_regions: dict[Any, Filter] | None = None
 
     @property
     def schema_version(self) -> int:
@@ -363,7 +364,7 @@ class StoreReader:
     def _translated(self, where: Filter | None) -> Any:
         if where is None or self._engine is None:
             return None
-        where = located(expanded(where, self.facet), self._engine)
+        where = located(expanded(where, self.facet), self._engine, self._known_regions)
         return translated(where, self._engine.dialect)
 
     def _check_open(self) -> None:

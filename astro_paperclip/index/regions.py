@@ -71,7 +71,7 @@ def add_cells(payloads: Sequence[dict[str, Any]]) -> None:
             payloads[row].setdefault(FLAGS_FIELD, []).append(_POSITION_IN_FOOTPRINT)
 
 
-def located(where: Filter, engine: Engine) -> Any:
+def located(where: Filter, engine: Engine, known: dict[Any, Filter] | None = None) -> Any:
     """Replace the regions of a tree by the cells and the points that they stand for.
 
     Parameters
@@ -80,6 +80,8 @@ def located(where: Filter, engine: Engine) -> Any:
         The tree.
     engine : Engine
         What is asked for the points whose cells do not decide.
+    known : dict, optional
+        What regions stood for before, where nothing changes; the last ones are kept in it.
 
     Returns
     -------
@@ -88,16 +90,25 @@ def located(where: Filter, engine: Engine) -> Any:
         `~astro_paperclip.criteria.Within` and `~astro_paperclip.criteria.Overlaps`.
     """
 
+    known = {} if known is None else known
+
     def locate(node: Filter) -> Any:
-        if isinstance(node, Cone):
-            return _within(_circle(node), engine)
-        if isinstance(node, Within):
-            return _within(node.region, engine)
-        if isinstance(node, Overlaps):
-            return _overlapping(node.region, engine)
-        return node
+        if not isinstance(node, Cone | Within | Overlaps):
+            return node
+        if node not in known:
+            while len(known) >= _KEPT_REGIONS:
+                del known[next(iter(known))]
+            known[node] = _stands_for(node, engine)
+        return known[node]
 
     return replaced(where, locate)
+
+
+def _stands_for(node: Cone | Within | Overlaps, engine: Engine) -> Filter:
+    if isinstance(node, Cone):
+        return _within(_circle(node), engine)
+    find = _within if isinstance(node, Within) else _overlapping
+    return find(node.region, engine)
 
 
 def _circle(cone: Cone) -> Any:

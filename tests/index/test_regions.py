@@ -94,6 +94,22 @@ def test_with_other_criteria(place, outlined):
         assert all(set(hit.payload) <= {"s_ra", "s_dec", "s_region", "filters"} for hit in hits)
 
 
+def test_what_is_stored_later_is_found_in_a_region_that_was_asked_for(place, outlined):
+    region = REGIONS["more than half"]
+    half = len(outlined) // 2
+    ids = np.array([point_id(f"{row}.jpg") for row in range(len(outlined))])
+    met = np.array([is_met(region, row) for row in outlined])
+    with open_store(place, mode="w") as store:
+        store.upsert(ids[:half].tolist(), np.ones((half, 2)), outlined[:half])
+        assert found(store, Overlaps(region)) == set(ids[:half][met[:half]])
+        rest = outlined[half:]
+        store.upsert(ids[half:].tolist(), np.ones((len(rest), 2)), rest)
+        assert found(store, Overlaps(region)) == set(ids[met])
+    with open_store(place) as store:
+        for _ in range(2):
+            assert found(store, Overlaps(region)) == set(ids[met])
+
+
 def test_before_the_first_point(place):
     with open_store(place, mode="w") as store:
         assert list(store.scroll(Within(Box(0, 1, 0, 1)))) == []

@@ -98,6 +98,8 @@ class EmbeddedStore(OpenedFolder):
         self._location = Path(location)
         self._folder = self._location / INDEX
         self._mode = mode
+        # Nobody writes while somebody reads, so that regions stand for the same points.
+        self._known_regions = {} if mode == "r" else None
         self._dimension = dimension
         self._encoder = encoder
         self._oldest = oldest
