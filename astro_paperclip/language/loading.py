@@ -22,6 +22,7 @@ def load_model(
     device: str | None = None,
     retries: int = 5,
     timeout: float = 120.0,
+    concurrency: int = 8,
     picture_side: int = 512,
 ) -> LanguageModel:
     """Load a language model, or reach one on a server.
@@ -42,6 +43,8 @@ def load_model(
         those that the server asks for.
     timeout : float, optional
         How long to wait for a server (s).
+    concurrency : int, optional
+        Questions that are under way at a server at once.
     picture_side : int, optional
         Largest width and height of pictures that the model is shown [pixel].
 
@@ -66,13 +69,18 @@ def load_model(
     if isinstance(name, LanguageModel):
         return name
     if not isinstance(name, str):
-        return LanguageModel(name, picture_side=picture_side)
+        return LanguageModel(name, concurrency=concurrency, picture_side=picture_side)
     if "://" in name:
-        return _on_server(name, retries, timeout, picture_side)
-    return _local(name, device, picture_side)
+        model, name, key = _on_server(name, retries, timeout)
+    else:
+        model, key = _local(name, device), ""
+    return LanguageModel(
+        model, name, concurrency=concurrency, secret=key, picture_side=picture_side
+    )
 
 
-def _on_server(address: str, retries: int, timeout: float, picture_side: int) -> LanguageModel:
+def _on_server(address: str, retries: int, timeout: float) -> tuple[Any, str, str]:
+    """Return a model on a server as outlines has it, its name, and the server's key."""
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise LanguageModelError(f"{address!r} is no address of a server: give https://HOST/v1.")
@@ -100,7 +108,7 @@ def _on_server(address: str, retries: int, timeout: float, picture_side: int) ->
     model_name = parts.fragment or _only_model(client, url, key)
     log.info(f"Prompts are sent to {url}, to the model {model_name}.")
     model = outlines.from_openai(client, model_name)
-    return LanguageModel(model, f"{model_name} at {url}", secret=key, picture_side=picture_side)
+    return model, f"{model_name} at {url}", key
 
 
 @contextmanager
@@ -139,10 +147,11 @@ def _only_model(client, url: str, key: str) -> str:
     return names[0]
 
 
-def _local(name: str, device: str | None, picture_side: int) -> LanguageModel:
+def _local(name: str, device: str | None) -> Any:
+    """Return a model of transformers as outlines has it."""
     import outlines
     import torch
-    from transformers import BitsAndBytesConfig
+    from transformers import BitsAndBytesConfig, ProcessorMixin
 
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     in_four_bits = device.startswith("cuda") and all(map(find_spec, ("bitsandbytes", "accelerate")))
@@ -163,8 +172,9 @@ def _local(name: str, device: str | None, picture_side: int) -> LanguageModel:
             f"or a server's address https://HOST/v1. ({reason[:200]})"
         ) from error
     model = model if in_four_bits else model.to(device)
-    wrapped = outlines.from_transformers(model.eval(), reader)
-    return LanguageModel(wrapped, name, picture_side=picture_side)
+    # Pictures have to come in the precision of the weights; tokens have none.
+    precision = model.dtype if isinstance(reader, ProcessorMixin) else None
+    return outlines.from_transformers(model.eval(), reader, device_dtype=precision)
 
 
 def _model_and_reader(name: str, options: dict) -> tuple[Any, Any]:
@@ -185,7 +195,8 @@ def _model_and_reader(name: str, options: dict) -> tuple[Any, Any]:
         _write_start_once(tokenizer, "x")
         return AutoModelForCausalLM.from_pretrained(name, **options), tokenizer
     processor = AutoProcessor.from_pretrained(name)
-    tokenizer = processor.tokenizer
+    # Of a folder with no processor in it, this is a tokenizer.
+    tokenizer = getattr(processor, "tokenizer", processor)
     # outlines asks the tokenizer for the template, which may stand with the processor only.
     tokenizer.chat_template = tokenizer.chat_template or processor.chat_template
     _write_start_once(tokenizer, [{"type": "text", "text": "x"}])

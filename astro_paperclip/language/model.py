@@ -76,12 +76,15 @@ class LanguageModel:
         secret: str = "",
         picture_side: int = 512,
     ) -> None:
+        for setting, value in {"concurrency": concurrency, "picture_side": picture_side}.items():
+            if value < 1:
+                raise LanguageModelError(f"{setting} must be a whole number from 1, not {value!r}.")
         self.name = name or _name_of(model)
         self._model, self._secret = model, secret
         self._kind = type(model).__name__ if _is_outlines(model) else ""
         self._settings = _SETTINGS.get(self._kind, _no_settings)
         self.sees_images = _sees_images(model, self._kind)
-        self.picture_side = _checked_side(picture_side)
+        self.picture_side = picture_side
         self._max_tokens, self._temperature = max_tokens, temperature
         self._concurrency = concurrency if self._kind in _SERVERS else 1
         self._generators: dict[type[BaseModel], Any] = {}
@@ -172,7 +175,7 @@ class LanguageModel:
         generator = self._generator(schema)
         questions = list(map(self._question, prompts, pictures))
         # Processors do not agree on how pictures of several prompts are handed over.
-        if self._kind in _BATCHES and not any(pictures):
+        if self._kind in _BATCHES and all(picture is None for picture in pictures):
             return generator.batch(questions, **settings)
 
         def answer(question: Any) -> str | Failure:
@@ -268,12 +271,6 @@ def _sees_images(model: Any, kind: str) -> bool | None:
     if not kind:
         return "image" in inspect.signature(model).parameters
     return None if kind in _SERVERS else kind == "TransformersMultiModal"
-
-
-def _checked_side(side: int) -> int:
-    if side < 1:
-        raise LanguageModelError(f"picture_side must be a whole number from 1, not {side!r}.")
-    return side
 
 
 def _name_of(model: Any) -> str:

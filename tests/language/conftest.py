@@ -127,6 +127,7 @@ class Server(ThreadingHTTPServer):
         self.models = ["some/model"]
         self.answer = '{"objects_and_phenomena": ["comets"], "science_use_cases": ["old ices"]}'
         self.faults = []
+        self.together = None
         self.asked = []
         self.keys = []
         self.headers = []
@@ -157,6 +158,8 @@ class Handler(BaseHTTPRequestHandler):
             self.server.asked.append(question)
             self.note_headers()
             fault = self.server.faults.pop(0) if self.server.faults else None
+        if self.server.together:
+            self.server.together.wait(timeout=60)
         if isinstance(fault, int):
             said = f"Bad: {self.headers['Authorization']}"
             self.reply(fault, json.dumps({"error": {"message": said}}).encode())

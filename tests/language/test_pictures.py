@@ -1,6 +1,7 @@
 """Models that look at pictures: what they are shown, and what must not get out."""
 
 import base64
+import copy
 import io
 import json
 import logging
@@ -75,10 +76,10 @@ class TestAsking:
         with pytest.raises(LanguageModelError, match="2 images do not belong to 1 prompts"):
             LanguageModel(blind).ask(["a"], Word, images=[None, None])
 
-    @pytest.mark.parametrize("side", [0, -3])
-    def test_a_size_below_one(self, side):
-        with pytest.raises(LanguageModelError, match=f"picture_side .* not {side}"):
-            LanguageModel(blind, picture_side=side)
+    @pytest.mark.parametrize("name", ["picture_side", "concurrency"])
+    def test_a_number_below_one(self, name):
+        with pytest.raises(LanguageModelError, match=f"{name} must be .* not 0"):
+            LanguageModel(blind, **{name: 0})
 
 
 class TestJudge:
@@ -283,6 +284,15 @@ class TestLocal:
         assert tokens.count(tokenizer.convert_tokens_to_ids("<image>")) == 4
         assert tokens[:2].count(tokenizer.bos_token_id) == 1
         assert "Dust of a comet." in tokenizer.decode(tokens)
+
+    def test_pictures_come_in_the_precision_of_the_weights(self, llava, preview, tmp_path):
+        torch = pytest.importorskip("torch")
+        model, processor = llava
+        copy.deepcopy(model).to(torch.bfloat16).save_pretrained(tmp_path / "half")
+        processor.save_pretrained(tmp_path / "half")
+        judge = LanguageJudge(load_model(str(tmp_path / "half"), device="cpu"))
+        assert judge.model._model.model.dtype == torch.bfloat16
+        assert judge("comets", "Dust of a comet.", preview) in (True, False)
 
     def test_texts_alone_are_answered_in_batches(self, loaded, taken):
         loaded.ask(["Is it red?", "Is it a comet, or dust of a comet?"], Word)

@@ -159,13 +159,19 @@ def share_bounds(shares: Mapping[str, float], kinds: Sequence[str]) -> np.ndarra
     Raises
     ------
     TrainingError
-        If a kind is unknown, a share is negative or no number, or none is positive.
+        If these are no shares by kind, a kind is unknown, a share is negative or no number, or
+        none is positive.
     """
+    if not isinstance(shares, Mapping):
+        raise TrainingError(
+            f"Captions {shares!r} must be shares by kind, such as {{'title': 0.5, 'chunk': 0.5}}."
+        )
     unknown = [kind for kind in shares if kind not in kinds]
     if unknown:
         raise TrainingError(f"Unknown captions {', '.join(unknown)}: use {', '.join(kinds)}.")
-    values = np.array([float(shares.get(kind, 0)) for kind in kinds])
-    if not (np.isfinite(values).all() and (values >= 0).all() and values.any()):
+    values = np.array([shares.get(kind, 0) for kind in kinds])
+    is_number = values.dtype.kind in "iuf"
+    if not (is_number and np.isfinite(values).all() and (values >= 0).all() and values.any()):
         raise TrainingError(
             f"The shares of captions {dict(shares)} must be 0 or more, and one more than 0."
         )

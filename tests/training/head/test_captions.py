@@ -131,11 +131,10 @@ class TestShares:
 
     def test_chunks_are_as_long_as_the_context_and_parts_are_not(self, make_encoder):
         encoder = make_encoder(context_length=2 * PART_TOKENS)
-        pairs = Table({"text": [" ".join(SENTENCES * 5)]})
+        text = " ".join(f"Here sentence {number} speaks of galaxies." for number in range(60))
         for kind, shortest, longest in (("part", 0, PART_TOKENS), ("chunk", PART_TOKENS, 128)):
-            drawn = self.drawn(pairs, encoder, {kind: 1.0}, 0)
-            assert " ".join(sorted(drawn, key=pairs["text"][0].index)) in pairs["text"][0]
-            assert len(drawn) > 1
+            drawn = self.drawn(Table({"text": [text]}), encoder, {kind: 1.0}, 0)
+            assert " ".join(sorted(drawn, key=text.index)) == text
             assert shortest < max(map(encoder.count_tokens, drawn)) <= longest
 
     def test_a_mixture(self, pairs, make_encoder):
@@ -157,6 +156,8 @@ class TestShares:
         ({"title": 0.0}, "one more than 0"),
         ({"title": -1.0, "whole": 2.0}, "must be 0 or more"),
         ({"title": float("nan")}, "must be 0 or more"),
+        ({"title": "often"}, "must be 0 or more"),
+        ("title", "'title' must be shares by kind"),
     ],
 )
 def test_shares_without_sense_are_refused(shares, message):
