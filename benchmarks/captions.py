@@ -5,12 +5,11 @@
     python benchmarks/captions.py results.jsonl --table
 
 Trains `compact`, its projections alone or everything by the improved recipe, each arm on one
-kind of caption, or on all three in turn, with the same pictures, the same number of them seen and
-the same grouped splits. Every encoder is then asked about every kind of caption of the held-out
-groups. Only pairs that have all
-three take part: an abstract (or, in `space_captions`, a caption), a title, and a summary by rules.
-A line is added to the file for each run, so that an interrupted benchmark goes on where it
-stopped.
+kind of caption, or on two or three in turn, with the same pictures, the same number of them seen
+and the same grouped splits. Every encoder is then asked about every kind of caption of the
+held-out groups. Only pairs that have all three take part: an abstract (or, in `space_captions`, a
+caption), a title, and a summary by rules. A line is added to the file for each run, so that an
+interrupted benchmark goes on where it stopped.
 """
 
 import argparse
@@ -32,6 +31,7 @@ ARMS = {
     "summary": {"summary": 1.0},
     "abstract": {"chunk": 1.0},
     "title": {"title": 1.0},
+    "no summary": {"chunk": 1.0, "title": 1.0},
     "mixture": {"summary": 1.0, "chunk": 1.0, "title": 1.0},
 }
 COLUMN_OF = {"abstract": "text", "summary": "summary", "title": "title"}
