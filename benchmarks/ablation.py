@@ -11,24 +11,23 @@ variable ``PAPERCLIP_SHARED`` names (default ``../shared``).
 """
 
 import argparse
-import json
-import os
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
-from astropy.table import Table, vstack
+from arms import (
+    add_arguments,
+    cells,
+    changed,
+    held_out_pairs,
+    read_sets,
+    run_missing,
+    trained_encoder,
+)
+from astropy.table import Table
 
-from astro_paperclip import encoders
 from astro_paperclip.evaluation import evaluate
-from astro_paperclip.pairs import read_pairs
-from astro_paperclip.training import FineTuneRecipe, HeadRecipe, train
-from astro_paperclip.training.data import divide_pairs
-
-SETS = ("jwst_proposals", "space_captions")
-VALIDATION_FRACTION = 0.2
-COLUMNS = ("image", "text", "title", "group_id", "category", "target_name", "set")
+from astro_paperclip.training import FineTuneRecipe, HeadRecipe
 
 #: Settings of `improved` that belong together: each makes an arm of its own, upon `paper`.
 INGREDIENTS = {
@@ -71,55 +70,21 @@ def with_settings(recipe: FineTuneRecipe, other: FineTuneRecipe, names: tuple) -
     return changed(recipe, **{name: theirs[name] for name in names})
 
 
-def changed(recipe, **changes):
-    """Return a recipe with other settings."""
-    return type(recipe)(**(recipe.as_dict() | changes))
-
-
-def read_sets(names: list[str]) -> Table:
-    """Return the pairs of some sets, each row with the name of its set."""
-    shared = Path(os.environ.get("PAPERCLIP_SHARED", "../shared")).resolve()
-    tables = []
-    for name in names:
-        table = read_pairs(shared / "data" / name / "pairs.csv")
-        table["set"] = name
-        tables.append(table[[column for column in COLUMNS if column in table.colnames]])
-    stacked = vstack(tables, metadata_conflicts="silent")
-    for column in stacked.colnames:
-        if stacked[column].dtype.kind == "U" and hasattr(stacked[column], "filled"):
-            stacked[column] = stacked[column].filled("")
-    return stacked
-
-
 def measure(name: str, pairs: Table, seed: int, images_seen: int, changes: dict) -> dict:
     """Train one arm with one seed, and return what its held-out groups say."""
     method, recipe = arms()[name]
-    data = divide_pairs(pairs, None, validation_fraction=VALIDATION_FRACTION, seed=seed)
-    held_out = pairs[data.held_out]
-    began = time.monotonic()
+    held_out = held_out_pairs(pairs, seed)
     with tempfile.TemporaryDirectory() as folder:
-        if method == "none":
-            encoder = encoders.load("compact")
-        else:
-            settings = {"images_seen": images_seen, "seed": seed}
-            settings["validation_fraction"] = VALIDATION_FRACTION
-            if getattr(recipe, "one_per_group", False):
-                groups = len(np.unique(pairs["group_id"][data.training]))
-                settings["batch_size"] = min(recipe.batch_size, groups)
-            if method != "head":
-                settings |= {"validations": 0} | changes
-            output = Path(folder) / "encoder"
-            train(
-                pairs,
-                "compact",
-                output,
-                method=method,
-                recipe=changed(recipe, **settings),
-                shuffle_pairs="shuffled" in name,
-                progress=False,
-            )
-            encoder = encoders.load(output)
-        seconds = time.monotonic() - began
+        encoder, seconds = trained_encoder(
+            pairs,
+            method,
+            recipe,
+            Path(folder),
+            seed=seed,
+            images_seen=images_seen,
+            changes=changes,
+            shuffle_pairs="shuffled" in name,
+        )
         found = {}
         for part in np.unique(held_out["set"]):
             metrics = evaluate(held_out[held_out["set"] == part], encoder, folder)
@@ -130,7 +95,7 @@ def measure(name: str, pairs: Table, seed: int, images_seen: int, changes: dict)
                 }
                 for protocol in ("paper", "grouped")
             }
-    return {"arm": name, "seed": seed, "seconds": round(seconds), "found": found}
+    return {"seconds": seconds, "found": found}
 
 
 def print_table(lines: list[dict]) -> None:
@@ -154,37 +119,20 @@ def print_table(lines: list[dict]) -> None:
                 ]
             )
             spread = values.std(axis=0, ddof=1) if len(values) > 1 else np.full(7, np.nan)
-            cells = zip(100 * values.mean(axis=0), 100 * spread / len(values) ** 0.5, strict=True)
-            text = "".join(f"{f'{mean:.1f} +- {error:.1f}':>15s}" for mean, error in cells)
+            text = cells(values.mean(axis=0), spread / len(values) ** 0.5)
             print(f"{arm:28s}{len(rows):5d}{text}")
 
 
 def main() -> None:
     """Run what is missing, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("results", type=Path, help="file that a line is added to for each run")
-    parser.add_argument("--images-seen", type=int, default=6400)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--arms", nargs="+", choices=list(arms()), default=list(arms()))
-    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("--table", action="store_true", help="only print what there is")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    add_arguments(parser, arms())
     arguments = parser.parse_args()
-    lines = []
-    if arguments.results.exists():
-        lines = [json.loads(line) for line in arguments.results.read_text().splitlines()]
-    if not arguments.table:
-        changes = {name: json.loads(value) for name, value in (c.split("=") for c in arguments.set)}
-        pairs = read_sets(arguments.sets)
-        for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
-            for name in arguments.arms:
-                if any(line["arm"] == name and line["seed"] == seed for line in lines):
-                    continue
-                lines.append(measure(name, pairs, seed, arguments.images_seen, changes))
-                with arguments.results.open("a") as stream:
-                    stream.write(json.dumps(lines[-1]) + "\n")
-                print(f"{name}, seed {seed}: {lines[-1]['seconds']} s", flush=True)
+    pairs = None if arguments.table else read_sets(arguments.sets)
+    lines = run_missing(
+        arguments,
+        lambda name, seed, changes: measure(name, pairs, seed, arguments.images_seen, changes),
+    )
     print_table(lines)
 
 

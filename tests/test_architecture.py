@@ -20,7 +20,7 @@ EVERYWHERE = {"cache", "config", "exceptions", "files", "logger"}
 """Rooms that every other room may import."""
 
 ROOMS = {
-    "cli": {"building", "core", "demo", "encoders", "evaluation", "index", "notebook"}
+    "cli": {"building", "core", "demo", "encoders", "evaluation", "index", "language", "notebook"}
     | {"pairs.summarize", "simulation", "training", "vocabulary"},
     "demo": {"building", "core", "encoders", "evaluation", "notebook", "results", "simulation"}
     | {"training"},

@@ -50,6 +50,13 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         help="abstracts that are read at once (default 32)",
     )
     parser.add_argument(
+        "--concurrency",
+        metavar="N",
+        type=positive,
+        default=8,
+        help="questions that are under way at a server at once (default 8), no more than a batch",
+    )
+    parser.add_argument(
         "--attempts",
         metavar="N",
         type=positive,
@@ -78,9 +85,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _summarizer(args: argparse.Namespace):
     """Return who makes the summaries."""
+    from astro_paperclip.language import load_model
     from astro_paperclip.pairs.summarize import GuidedSummarizer, RuleSummarizer
     from astro_paperclip.vocabulary import Vocabulary
 
     if args.model:
-        return GuidedSummarizer(args.model)
+        return GuidedSummarizer(load_model(args.model, concurrency=args.concurrency))
     return RuleSummarizer(Vocabulary.read(args.vocabulary) if args.vocabulary else None)

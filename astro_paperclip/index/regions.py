@@ -89,7 +89,6 @@ def located(where: Filter, engine: Engine, known: dict[Any, Filter] | None = Non
         The same tree without `~astro_paperclip.criteria.Cone`,
         `~astro_paperclip.criteria.Within` and `~astro_paperclip.criteria.Overlaps`.
     """
-
     known = {} if known is None else known
 
     def locate(node: Filter) -> Any:

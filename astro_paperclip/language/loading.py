@@ -17,7 +17,13 @@ __all__ = ["load_model", "model_label"]
 
 
 def load_model(
-    name: Any, *, device: str | None = None, retries: int = 5, timeout: float = 120.0
+    name: Any,
+    *,
+    device: str | None = None,
+    retries: int = 5,
+    timeout: float = 120.0,
+    concurrency: int = 8,
+    picture_side: int = 512,
 ) -> LanguageModel:
     """Load a language model, or reach one on a server.
 
@@ -27,7 +33,8 @@ def load_model(
         ``https://HOST/v1`` or ``http://HOST:PORT/v1``, the address of a server with OpenAI's
         interface, as vLLM, llama.cpp and Ollama have it; ``#MODEL`` behind it names one of
         several models. Any other text is a model of transformers: a folder, or a name on the
-        Hugging Face Hub. What is loaded already is given back, as a `LanguageModel`.
+        Hugging Face Hub; one that sees pictures is loaded with its processor. What is loaded
+        already is given back, as a `LanguageModel`.
     device : str, optional
         Where a local model runs. Default: CUDA where there is one. There it is loaded with four
         bits a weight if ``bitsandbytes`` and ``accelerate`` are installed.
@@ -36,6 +43,10 @@ def load_model(
         those that the server asks for.
     timeout : float, optional
         How long to wait for a server (s).
+    concurrency : int, optional
+        Questions that are under way at a server at once.
+    picture_side : int, optional
+        Largest width and height of pictures that the model is shown [pixel].
 
     Returns
     -------
@@ -55,11 +66,17 @@ def load_model(
     variable ``ASTRO_PAPERCLIP_API_KEY`` or from the keyring, and is sent over an encrypted
     connection or to this very machine only.
     """
+    if isinstance(name, LanguageModel):
+        return name
     if not isinstance(name, str):
-        return name if isinstance(name, LanguageModel) else LanguageModel(name)
+        return LanguageModel(name, concurrency=concurrency, picture_side=picture_side)
     if "://" in name:
-        return _on_server(name, retries, timeout)
-    return _local(name, device)
+        model, name, key = _on_server(name, retries, timeout)
+    else:
+        model, key = _local(name, device), ""
+    return LanguageModel(
+        model, name, concurrency=concurrency, secret=key, picture_side=picture_side
+    )
 
 
 def model_label(name: Any) -> str:
@@ -100,7 +117,8 @@ def _checked_address(address: str) -> SplitResult:
     return parts
 
 
-def _on_server(address: str, retries: int, timeout: float) -> LanguageModel:
+def _on_server(address: str, retries: int, timeout: float) -> tuple[Any, str, str]:
+    """Return a model on a server as outlines has it, its name, and the server's key."""
     parts = _checked_address(address)
     key = find_key(parts.hostname)
     if key and parts.scheme == "http" and not _is_loopback(parts.hostname):
@@ -119,7 +137,7 @@ def _on_server(address: str, retries: int, timeout: float) -> LanguageModel:
     model_name = parts.fragment or _only_model(client, url, key)
     log.info(f"Prompts are sent to {url}, to the model {model_name}.")
     model = outlines.from_openai(client, model_name)
-    return LanguageModel(model, f"{model_name} at {url}", secret=key)
+    return model, f"{model_name} at {url}", key
 
 
 @contextmanager
@@ -158,10 +176,11 @@ def _only_model(client, url: str, key: str) -> str:
     return names[0]
 
 
-def _local(name: str, device: str | None) -> LanguageModel:
+def _local(name: str, device: str | None) -> Any:
+    """Return a model of transformers as outlines has it."""
     import outlines
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+    from transformers import BitsAndBytesConfig, ProcessorMixin
 
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     in_four_bits = device.startswith("cuda") and all(map(find_spec, ("bitsandbytes", "accelerate")))
@@ -174,8 +193,7 @@ def _local(name: str, device: str | None) -> LanguageModel:
             bnb_4bit_compute_dtype=torch.bfloat16,
         )
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name)
-        model = AutoModelForCausalLM.from_pretrained(name, **options)
+        model, reader = _model_and_reader(name, options)
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise LanguageModelError(
@@ -183,18 +201,46 @@ def _local(name: str, device: str | None) -> LanguageModel:
             f"or a server's address https://HOST/v1. ({reason[:200]})"
         ) from error
     model = model if in_four_bits else model.to(device)
-    _write_start_once(tokenizer)
-    return LanguageModel(outlines.from_transformers(model.eval(), tokenizer), name)
+    # Pictures have to come in the precision of the weights; tokens have none.
+    precision = model.dtype if isinstance(reader, ProcessorMixin) else None
+    return outlines.from_transformers(model.eval(), reader, device_dtype=precision)
 
 
-def _write_start_once(tokenizer) -> None:
+def _model_and_reader(name: str, options: dict) -> tuple[Any, Any]:
+    """Load a model and its tokenizer, or its processor where it sees pictures."""
+    from transformers import (
+        AutoConfig,
+        AutoModelForCausalLM,
+        AutoModelForImageTextToText,
+        AutoProcessor,
+        AutoTokenizer,
+    )
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES as SEEING,
+    )
+
+    if AutoConfig.from_pretrained(name).model_type not in SEEING:
+        tokenizer = AutoTokenizer.from_pretrained(name)
+        _write_start_once(tokenizer, "x")
+        return AutoModelForCausalLM.from_pretrained(name, **options), tokenizer
+    processor = AutoProcessor.from_pretrained(name)
+    # Of a folder with no processor in it, this is a tokenizer.
+    tokenizer = getattr(processor, "tokenizer", processor)
+    # outlines asks the tokenizer for the template, which may stand with the processor only.
+    tokenizer.chat_template = tokenizer.chat_template or processor.chat_template
+    _write_start_once(tokenizer, [{"type": "text", "text": "x"}])
+    return AutoModelForImageTextToText.from_pretrained(name, **options), processor
+
+
+def _write_start_once(tokenizer, content: str | list) -> None:
     """Keep a chat template from writing the mark of the start that the tokenizer writes too.
 
-    A model reads twice the same mark as something that it was not trained on.
+    ``content`` is that of a message, as the template takes it. A model reads twice the same
+    mark as something that it was not trained on.
     """
     if not (tokenizer.chat_template and tokenizer.bos_token):
         return
-    chat = [{"role": "user", "content": "x"}]
+    chat = [{"role": "user", "content": content}]
     text = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
     if tokenizer(text).input_ids[:2] == [tokenizer.bos_token_id] * 2:
         tokenizer.chat_template = "{%- set bos_token = '' -%}" + tokenizer.chat_template

@@ -13,35 +13,45 @@ TEMPLATE = (
 )
 
 
-@pytest.fixture(scope="session")
-def llama():
-    """Return a small Llama with random weights, and its tokenizer of bytes."""
-    pytest.importorskip("outlines")
-    import torch
+PICTURE_TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}[{{ message['role'] }}]"
+    "{% for part in message['content'] %}"
+    "{{ '<image>' if part['type'] == 'image' else part['text'] }}{% endfor %}{% endfor %}[answer]"
+)
+
+
+def bytes_tokenizer(template, *marks):
+    """Return a tokenizer of bytes, and marks that stand for themselves."""
     import torch._dynamo
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerFast
 
     # Compiling a mask takes longer than all that a model of this size does.
     torch._dynamo.config.disable = True
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {letter: number for number, letter in enumerate(["<s>", "</s>", *letters])}
+    vocabulary = {name: number for number, name in enumerate(["<s>", "</s>", *marks, *letters])}
     bytes_only = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     bytes_only.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bytes_only.decoder = decoders.ByteLevel()
     bytes_only.post_processor = processors.TemplateProcessing(
         single="<s> $A", special_tokens=[("<s>", 0)]
     )
-    tokenizer = PreTrainedTokenizerFast(
+    bytes_only.add_special_tokens(list(marks))
+    return PreTrainedTokenizerFast(
         tokenizer_object=bytes_only,
         bos_token="<s>",
         eos_token="</s>",
         pad_token="</s>",
-        chat_template=TEMPLATE,
+        chat_template=template,
         model_max_length=8192,
     )
-    config = LlamaConfig(
-        vocab_size=len(vocabulary),
+
+
+def llama_config(tokenizer):
+    from transformers import LlamaConfig
+
+    return LlamaConfig(
+        vocab_size=len(tokenizer),
         hidden_size=16,
         intermediate_size=32,
         num_hidden_layers=1,
@@ -51,9 +61,60 @@ def llama():
         eos_token_id=1,
         pad_token_id=1,
     )
+
+
+@pytest.fixture(scope="session")
+def llama():
+    """Return a small Llama with random weights, and its tokenizer of bytes."""
+    pytest.importorskip("outlines")
+    import torch
+    from transformers import LlamaForCausalLM
+
+    tokenizer = bytes_tokenizer(TEMPLATE)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return LlamaForCausalLM(config).eval(), tokenizer
+        return LlamaForCausalLM(llama_config(tokenizer)).eval(), tokenizer
+
+
+@pytest.fixture(scope="session")
+def llava():
+    """Return a small model with random weights that sees pictures, and its processor."""
+    pytest.importorskip("outlines")
+    import torch
+    from transformers import (
+        CLIPImageProcessor,
+        CLIPVisionConfig,
+        LlavaConfig,
+        LlavaForConditionalGeneration,
+        LlavaProcessor,
+    )
+
+    tokenizer = bytes_tokenizer(PICTURE_TEMPLATE, "<image>")
+    sides = {"height": 16, "width": 16}
+    processor = LlavaProcessor(
+        image_processor=CLIPImageProcessor(size=sides, crop_size=sides, do_center_crop=False),
+        tokenizer=tokenizer,
+        patch_size=8,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template=PICTURE_TEMPLATE,
+    )
+    vision = CLIPVisionConfig(
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=16,
+        patch_size=8,
+    )
+    config = LlavaConfig(
+        vision_config=vision,
+        text_config=llama_config(tokenizer),
+        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return LlavaForConditionalGeneration(config).eval(), processor
 
 
 class Server(ThreadingHTTPServer):
@@ -66,6 +127,7 @@ class Server(ThreadingHTTPServer):
         self.models = ["some/model"]
         self.answer = '{"objects_and_phenomena": ["comets"], "science_use_cases": ["old ices"]}'
         self.faults = []
+        self.together = None
         self.asked = []
         self.keys = []
         self.headers = []
@@ -96,6 +158,8 @@ class Handler(BaseHTTPRequestHandler):
             self.server.asked.append(question)
             self.note_headers()
             fault = self.server.faults.pop(0) if self.server.faults else None
+        if self.server.together:
+            self.server.together.wait(timeout=60)
         if isinstance(fault, int):
             said = f"Bad: {self.headers['Authorization']}"
             self.reply(fault, json.dumps({"error": {"message": said}}).encode())

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import threading
 
 import pytest
 from astropy.table import Table
@@ -50,6 +51,21 @@ def test_what_is_sent(run, model_server):
     schema = question["response_format"]["json_schema"]["schema"]
     assert schema["properties"]["objects_and_phenomena"]["maxItems"] == 5
     assert schema["properties"]["science_use_cases"]["items"]["pattern"]
+
+
+def test_questions_are_under_way_at_once(model_server, tmp_path, capsys):
+    """The server answers none before three of them are there."""
+    from astro_paperclip.archive import write_table
+    from astro_paperclip.cli.main import main
+    from astro_paperclip.collection import Collection
+
+    model_server.together = threading.Barrier(3)
+    home = Collection.create(tmp_path / "hubble", recipe={"mission": "HST"})
+    table = Table({"proposal_id": list(TEXTS), "abstract": list(TEXTS.values())})
+    write_table(table, home.proposals_path)
+    model = ["--model", model_server.url, "--concurrency", "3", "--attempts", "1"]
+    assert main(["summarize", str(home.path), "--quiet", *model]) == 0
+    assert len(model_server.asked) == 6
 
 
 @pytest.mark.parametrize("fault", [429, 500, 503, "cut", "garbled", "empty", "answer:{", "answer:"])

@@ -1,5 +1,6 @@
 """Projections that are random, trained alone before everything else is."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -24,6 +25,7 @@ def with_trained_heads(
     folder: Path,
     processes: Processes,
     *,
+    captions: Mapping[str, float],
     seed: int,
     progress: bool = True,
 ) -> Encoder:
@@ -31,7 +33,7 @@ def with_trained_heads(
 
     Gradients of random projections pull towers away from what they know; those of trained ones
     do less (LP-FT, arXiv:2202.10054). They are trained as method ``head`` trains them, by its
-    default recipe, in the main process while the others wait.
+    default recipe but for the captions, in the main process while the others wait.
 
     Parameters
     ----------
@@ -44,6 +46,8 @@ def with_trained_heads(
         The run's folder. What is trained is kept in it, and read when the run goes on.
     processes : Processes
         Who trains together.
+    captions : dict of str to float
+        How often each kind of caption is drawn, as in everything that follows.
     seed : int
         Of the batches.
     progress : bool
@@ -67,7 +71,9 @@ def with_trained_heads(
         if path.exists():
             return
         pairs = data.pairs[data.training]
-        model, _ = train_head(pairs, encoder, HeadRecipe(seed=seed), progress=progress)
+        model, _ = train_head(
+            pairs, encoder, HeadRecipe(captions=captions, seed=seed), progress=progress
+        )
         trained = Encoder(
             model,
             encoder.tokenizer,

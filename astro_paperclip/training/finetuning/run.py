@@ -102,7 +102,13 @@ def fine_tune(
     barrier(processes)
     if recipe.heads_first:
         encoder = with_trained_heads(
-            data, encoder, folder, processes, seed=recipe.seed, progress=progress
+            data,
+            encoder,
+            folder,
+            processes,
+            captions=recipe.captions,
+            seed=recipe.seed,
+            progress=progress,
         )
     paths = [str(path) for path in data.pairs["image"]]
     pictures = PictureCache(paths, recipe.picture_size)

@@ -14,7 +14,7 @@ from astropy.table import Table
 from astro_paperclip.captions import cut_to_context, split_sentences
 from astro_paperclip.encoders import Encoder
 from astro_paperclip.exceptions import TrainingError
-from astro_paperclip.training.head.captions import PART_TOKENS
+from astro_paperclip.training.head.captions import PART_TOKENS, share_bounds
 
 __all__ = ["KINDS", "CaptionTexts"]
 
@@ -107,7 +107,7 @@ class CaptionTexts:
         for name, column in (self._others | {"category": categories}).items():
             if column is not None and len(column) != len(texts):
                 raise TrainingError(f"{len(texts)} texts do not fit {len(column)} of {name!r}.")
-        self._bounds = _bounds(shares)
+        self._bounds = share_bounds(shares, KINDS)
         # A tokenizer works for one thread at a time: this object's is nobody else's.
         self._encoder = copy.copy(encoder)
         self._encoder.tokenizer = copy.deepcopy(encoder.tokenizer)
@@ -280,19 +280,6 @@ class CaptionTexts:
 
 def _split(text: str) -> _Sentences:
     return _Sentences(tuple(split_sentences(text)), {})
-
-
-def _bounds(shares: Mapping[str, float]) -> np.ndarray:
-    """Return where the kinds end on a scale from 0 to 1."""
-    unknown = [kind for kind in shares if kind not in KINDS]
-    if unknown:
-        raise TrainingError(f"Unknown captions {', '.join(unknown)}: use {', '.join(KINDS)}.")
-    values = np.array([float(shares.get(kind, 0)) for kind in KINDS])
-    if not (np.isfinite(values).all() and (values >= 0).all() and values.any()):
-        raise TrainingError(
-            f"The shares of captions {dict(shares)} must be 0 or more, and one more than 0."
-        )
-    return values.cumsum() / values.cumsum()[-1]
 
 
 def _column(pairs: Table, name: str) -> np.ndarray | None:

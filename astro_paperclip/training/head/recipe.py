@@ -1,9 +1,11 @@
 """The settings of a training run."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 
 from astro_paperclip.exceptions import TrainingError
 from astro_paperclip.training.head.augmentation import WHOLE_SHARE
+from astro_paperclip.training.head.captions import KINDS, SHARES, share_bounds
 
 __all__ = ["HeadRecipe"]
 
@@ -25,6 +27,11 @@ class HeadRecipe:
         Share of the views that show all of the picture as it stands; the others are cropped,
         turned and mirrored. Colours change in all but the picture itself. 0 where pictures
         stand at random angles.
+    captions : dict
+        How often each kind of caption is drawn: ``title``, ``whole`` (the first sentences that
+        fit), ``part`` (consecutive sentences, 64 tokens at most), ``chunk`` (as many consecutive
+        sentences as fit) and ``summary``. The whole caption stands in for a title or a summary
+        that a pair does not have.
     learning_rate, weight_decay : float
         Of AdamW; the rate rises over the first tenth of the steps and falls along a cosine.
     text_rate : float
@@ -50,6 +57,7 @@ class HeadRecipe:
     batch_size: int = 64
     views: int = 16
     whole: float = WHOLE_SHARE
+    captions: Mapping[str, float] = field(default_factory=SHARES.copy)
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     text_rate: float = 1.0
@@ -75,6 +83,7 @@ class HeadRecipe:
                 raise TrainingError(f"{name} {getattr(self, name)!r} is negative.")
         if not 0 <= self.whole <= 1:
             raise TrainingError(f"whole {self.whole!r} is not in [0, 1].")
+        share_bounds(self.captions, KINDS)
         for name in ("image_dropout", "text_dropout", "validation_fraction"):
             if not 0 <= getattr(self, name) < 1:
                 raise TrainingError(f"{name} {getattr(self, name)!r} is not in [0, 1).")

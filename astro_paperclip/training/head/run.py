@@ -75,7 +75,7 @@ def _tower_features(
             f"only be told apart between groups. {len(skipped)} pictures can't be read, the first: "
             f"{skipped[0]['reason']}"
         )
-    captions = caption_mixture(pairs, encoder)
+    captions = caption_mixture(pairs, encoder, recipe.captions)
     texts = text_features(encoder, captions.texts, progress=progress)
     return TowerFeatures(images, texts, captions, groups), skipped
 

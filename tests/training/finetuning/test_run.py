@@ -201,9 +201,12 @@ class TestHeadsFirst:
         monkeypatch.setattr(first_heads, "HeadRecipe", recipe)
         return recipe
 
-    def test_they_are_those_of_method_head(self, brief, pairs, compact, tmp_path, quick):
-        report = brief(encoder=compact, learning_rate=1e-12, **self.options)
-        recipe = quick(validation_fraction=0.25)
+    @pytest.mark.parametrize("kind", ["title", "chunk"])
+    def test_they_are_those_of_method_head(self, brief, pairs, compact, tmp_path, quick, kind):
+        """They learn from the captions that all the rest learns from."""
+        captions = {kind: 1.0}
+        report = brief(encoder=compact, learning_rate=1e-12, captions=captions, **self.options)
+        recipe = quick(validation_fraction=0.25, captions=captions)
         head = train(pairs, compact, tmp_path / "head", recipe=recipe, progress=False)
         expected, found = weights(head), weights(report)
         for name in expected.keys() - {"logit_scale"}:

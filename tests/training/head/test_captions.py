@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from astropy.table import MaskedColumn, Table
 
+from astro_paperclip.exceptions import TrainingError
+from astro_paperclip.training import HeadRecipe
 from astro_paperclip.training.head.captions import PART_TOKENS, caption_mixture
 
 SENTENCES = [
@@ -98,3 +100,66 @@ def test_same_generator_same_draw(pairs, make_encoder):
     rows = np.tile([0, 1, 2], 20)
     first, again = (mixture.draw(rows, np.random.default_rng(1)) for _ in range(2))
     np.testing.assert_array_equal(first, again)
+
+
+class TestShares:
+    """Kinds of captions that a recipe asks for."""
+
+    @pytest.fixture
+    def pairs(self, pairs):
+        pairs["title"] = ["Galaxy", "Galaxy", "Comet"]
+        pairs["summary"] = MaskedColumn(["galaxies; history", "", "x"], mask=[False, False, True])
+        return pairs
+
+    def drawn(self, pairs, encoder, shares, row):
+        mixture = caption_mixture(pairs, encoder, shares)
+        numbers = mixture.draw(np.full(400, row), np.random.default_rng(0))
+        return Counter(mixture.texts[number] for number in numbers)
+
+    @pytest.mark.parametrize(
+        ("kind", "expected"),
+        [("summary", "galaxies; history"), ("title", "Galaxy"), ("whole", " ".join(SENTENCES[:2]))],
+    )
+    def test_one_kind_only(self, pairs, make_encoder, kind, expected):
+        encoder = make_encoder(context_length=20)
+        assert self.drawn(pairs, encoder, {kind: 2.0}, 0) == {expected: 400}
+
+    @pytest.mark.parametrize(("row", "caption"), [(1, LONG), (2, SHORT)])
+    def test_the_whole_stands_in_for_a_summary(self, pairs, make_encoder, row, caption):
+        encoder = make_encoder(context_length=1000)
+        assert self.drawn(pairs, encoder, {"summary": 1.0}, row) == {caption: 400}
+
+    def test_chunks_are_as_long_as_the_context_and_parts_are_not(self, make_encoder):
+        encoder = make_encoder(context_length=2 * PART_TOKENS)
+        text = " ".join(f"Here sentence {number} speaks of galaxies." for number in range(60))
+        for kind, shortest, longest in (("part", 0, PART_TOKENS), ("chunk", PART_TOKENS, 128)):
+            drawn = self.drawn(Table({"text": [text]}), encoder, {kind: 1.0}, 0)
+            assert " ".join(sorted(drawn, key=text.index)) == text
+            assert shortest < max(map(encoder.count_tokens, drawn)) <= longest
+
+    def test_a_mixture(self, pairs, make_encoder):
+        shares = {"summary": 1.0, "title": 3.0}
+        drawn = self.drawn(pairs, make_encoder(context_length=1000), shares, 0)
+        assert set(drawn) == {"galaxies; history", "Galaxy"}
+        assert drawn["Galaxy"] / 400 == pytest.approx(0.75, abs=0.07)
+
+    def test_texts_that_are_not_drawn_are_left_out(self, pairs, make_encoder):
+        texts = caption_mixture(pairs, make_encoder(), {"title": 1.0}).texts
+        assert "galaxies; history" not in texts
+
+
+@pytest.mark.parametrize(
+    ("shares", "message"),
+    [
+        ({"poem": 1.0}, "Unknown captions poem: use title, whole"),
+        ({}, "one more than 0"),
+        ({"title": 0.0}, "one more than 0"),
+        ({"title": -1.0, "whole": 2.0}, "must be 0 or more"),
+        ({"title": float("nan")}, "must be 0 or more"),
+        ({"title": "often"}, "must be 0 or more"),
+        ("title", "'title' must be shares by kind"),
+    ],
+)
+def test_shares_without_sense_are_refused(shares, message):
+    with pytest.raises(TrainingError, match=message):
+        HeadRecipe(captions=shares)
