@@ -26,6 +26,7 @@ ROOMS = {
     | {"training"},
     "building": {
         "archive",
+        "calibration.bank",
         "collection",
         "columns",
         "encoders",

@@ -104,11 +104,14 @@ def bank_queries(
         # Without another order, equal banks would only give sums of a vector with itself.
         order = np.random.default_rng(term).permutation(size) if term else np.arange(size)
         members.append(np.resize(order, max(sizes)))
+    weights = np.array([weight for weight, _ in terms], dtype=np.float64)
+    # Neither very large nor very small weights may leave the range of a float32.
+    weights = (weights / np.abs(weights).max()).astype(np.float32)
     total = sum(
-        np.float32(weight) * banks[name].vectors[rows].astype(np.float32)
-        for (weight, name), rows in zip(terms, members, strict=True)
+        weight * banks[name].vectors[rows].astype(np.float32)
+        for weight, (_, name), rows in zip(weights, terms, members, strict=True)
     )
     lengths = np.linalg.norm(total, axis=1)
     # Vectors that cancel have no direction.
-    kept = lengths > TIE * sum(abs(weight) for weight, _ in terms)
+    kept = lengths > TIE * np.abs(weights).sum()
     return total[kept] / lengths[kept, np.newaxis], [rows[kept] for rows in members]

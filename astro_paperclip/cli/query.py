@@ -60,6 +60,13 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "--offset", metavar="N", type=whole, default=0, help="best matches to pass over"
     )
     parser.add_argument(
+        "--score-threshold",
+        metavar="SCORE",
+        type=_threshold,
+        help="what matches must reach: a cosine similarity such as 0.25, or a percentile such as "
+        "99%%",
+    )
+    parser.add_argument(
         "--max-per-proposal", metavar="N", type=positive, help="most rows of one proposal"
     )
     parser.add_argument(
@@ -125,6 +132,14 @@ def _output(text: str) -> Path:
     if path.suffix.lower() not in _FORMATS:
         raise argparse.ArgumentTypeError(f"{text!r} does not end with one of {' '.join(_FORMATS)}")
     return path
+
+
+def _threshold(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        # What is neither a number nor a percentile is refused where all thresholds are checked.
+        return text
 
 
 def _write(result, path: Path) -> None:

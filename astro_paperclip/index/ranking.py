@@ -55,20 +55,31 @@ class GraphRanking:
         Searches the graph for so many points.
     others : ExactRanking
         The ranking that the rest is taken from, and all of it where the graph found too little.
+    is_wrong : callable, optional
+        Says of what the graph found whether it went astray; then all is taken from the others.
     """
 
-    def __init__(self, find: _Find, others: ExactRanking):
+    def __init__(
+        self,
+        find: _Find,
+        others: ExactRanking,
+        is_wrong: Callable[[list[Hit]], bool] | None = None,
+    ):
         self._find = find
         self._others = others
+        self._is_wrong = is_wrong
 
     @cached_property
     def _found(self) -> list[Hit]:
-        return _by_score(self._find(GRAPH_DEPTH))
+        """What the graph found; nothing where that will not do."""
+        found = _by_score(self._find(GRAPH_DEPTH))
+        is_wrong = len(found) < GRAPH_DEPTH or (self._is_wrong and self._is_wrong(found))
+        return [] if is_wrong else found
 
     def first(self, count: int) -> list[Hit]:
         """Return the first points."""
         found = self._found
-        if len(found) < GRAPH_DEPTH:
+        if not found:
             return self._others.first(count)
         if count > GRAPH_DEPTH:
             known = {hit.id for hit in found}

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from astro_paperclip.index.manifest import Manifest
 from astro_paperclip.index.planning import SearchPlan, searches_graph
 from astro_paperclip.index.ranking import ExactRanking, GraphRanking, Page
 from astro_paperclip.index.regions import located
+from astro_paperclip.index.sampling import VectorSample
 from astro_paperclip.index.schema import INDEXED_FIELDS, SCHEMA_VERSION
 from astro_paperclip.index.store import Hit, Record
 from astro_paperclip.index.validation import checked_id, checked_vectors
@@ -40,6 +41,10 @@ class StoreReader:
     _engine: Engine | None = None
     _manifest: Manifest | None = None
     _known_regions: dict[Any, Filter] | None = None
+
+    @cached_property
+    def _samples(self) -> dict[str, VectorSample]:
+        return {}
 
     @property
     def schema_version(self) -> int:
@@ -115,7 +120,8 @@ class StoreReader:
         Notes
         -----
         Where there is a graph and more than 150,000 points fit, the graph is searched, which finds
-        nearly all of the nearest. It gives the first 128 points of the ranking, however many are
+        nearly all of the nearest; where one of 5,000 others is nearer than what it found, it went
+        astray, and all are compared. It gives the first 128 points of the ranking, however many are
         asked for; then come all others that fit, compared one by one. So pages never overlap, and
         together they hold every point that fits. Every other search, and one for more than 128
         points, compares each vector that fits. Copies of a collection on several servers have
@@ -136,8 +142,16 @@ class StoreReader:
         find = partial(self._engine.nearest, vector, where, using=name, payload=payload)
         ranking = ExactRanking(partial(find, exact=True))
         if not is_exact:
-            ranking = GraphRanking(partial(find, exact=False), ranking)
+            # Whoever asks for the graph gets what it finds; a filter lets few of a sample through.
+            is_checked = exact is None and where is None
+            is_wrong = partial(self._sample(name).beats, vector=vector) if is_checked else None
+            ranking = GraphRanking(partial(find, exact=False), ranking, is_wrong)
         return self._with_payloads(page.of(ranking), payload)
+
+    def _sample(self, name: str) -> VectorSample:
+        if name not in self._samples:
+            self._samples[name] = VectorSample(self._engine, name)
+        return self._samples[name]
 
     def plan(self, where: Filter | None = None, exact: bool | None = None) -> SearchPlan:
         """Return how `search` would go about it.

@@ -246,6 +246,10 @@ def check(found, question):
     if found is None:
         return
     event("answered")
+    if isinstance(found, list):
+        for one in found:
+            check(one, question)
+        return
     if question.get("get_query_payload"):
         assert isinstance(found, dict)
         return

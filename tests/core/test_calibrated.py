@@ -161,7 +161,7 @@ def test_giving_up_is_said(paperclip, by_text, points, monkeypatch):
 
 
 def test_threshold_needs_something_to_compare_with(paperclip):
-    with pytest.raises(InvalidQueryError, match="score_threshold=99% needs"):
+    with pytest.raises(InvalidQueryError, match="score_threshold='99%' needs"):
         paperclip.query_criteria(obsid="3", score_threshold="99%")
 
 

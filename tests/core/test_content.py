@@ -128,14 +128,8 @@ def opened(monkeypatch, vectors):
     stores = {}
 
     def open_collection(path):
-        return SimpleNamespace(
-            path=path,
-            encoder_name="fake",
-            encoder_fingerprint=FakeEncoder.fingerprint,
-            encoder_path=Path(path, "encoder"),
-            is_on_server=False,
-            views=VIEWS,
-        )
+        about = {"encoder_fingerprint": FakeEncoder.fingerprint, "dimension": DIMENSION}
+        return Collection(path=Path(path), encoder_name="fake", views=VIEWS, **about)
 
     def open_store(path, mode="r", encoder=None):
         assert (mode, encoder) == ("r", FakeEncoder.fingerprint)
@@ -551,7 +545,7 @@ class TestStoredCollection:
         encoder.fingerprint = "0" * 64
         with (
             PaperclipMast(collection=stored, encoder=encoder) as paperclip,
-            pytest.raises(IndexMismatchError, match="another directory"),
+            pytest.raises(IndexMismatchError, match="index join"),
         ):
             paperclip.query_text("a galaxy")
 

@@ -19,7 +19,9 @@ TITLES = [f"title-{letter}" for letter in "abcde"]
 class Service:
     """Finds five observations, whatever is asked."""
 
-    def search(self, likes, where=None, *, limit, offset=0, max_per_proposal=None):
+    def search(
+        self, likes, where=None, *, limit, offset=0, score_threshold=None, max_per_proposal=None
+    ):
         hits = [
             Hit(title, 1 - row / 10, {"obsid": row + 1, "title": title})
             for row, title in enumerate(TITLES)
@@ -162,7 +164,7 @@ def test_a_model_is_loaded_once(paperclip, monkeypatch):
 
     def load(name, device):
         loaded.append(name)
-        return LanguageModel(Rater(), name)
+        return Rater()
 
     monkeypatch.setattr(loading, "_local", load)
     for _ in range(2):

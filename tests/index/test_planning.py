@@ -1,6 +1,7 @@
 """Searches with and without a graph, on both engines: checked against brute force."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -175,6 +176,25 @@ def test_recall_when_the_estimate_is_wrong(
     )
     assert mean_recall(graph, many, where, keep) >= 0.99
     assert (True in {exact for exact, _, _ in searches}) == (estimate == 0 or share == 0.01)
+
+
+@pytest.mark.parametrize(("exact", "is_right"), [(None, True), (False, False)])
+def test_a_graph_that_leads_astray(graph, many, low_limit, monkeypatch, exact, is_right):
+    """Into another cluster: unless it was asked for, the nearest are found all the same."""
+    nearest = graph._engine.nearest
+
+    def astray(vector, where, limit, *args, exact, **options):
+        turned = vector if exact else -vector
+        hits = nearest(turned, where, limit, *args, exact=True, **options)
+        return hits if exact else [replace(hit, score=-hit.score) for hit in hits]
+
+    monkeypatch.setattr(graph._engine, "nearest", astray)
+    vector = many.vectors[7]
+    truth = many.ranking(vector)[0]
+    found = [hit.id for hit in graph.search(vector, limit=20, exact=exact)]
+    assert (found == truth[:20]) == is_right
+    pages = [graph.search(vector, limit=15, offset=start, exact=exact) for start in (0, 15, 30)]
+    assert ([hit.id for page in pages for hit in page] == truth[:45]) == is_right
 
 
 def test_few_points_are_all_compared(graph, many, searches):
