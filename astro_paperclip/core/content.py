@@ -13,6 +13,9 @@ from astro_paperclip.results import PaperclipResult
 
 __all__ = ["ContentQueries"]
 
+# They need a collection: docs/test_docstrings.py has one, and runs them.
+__doctest_skip__ = ["*"]
+
 
 class ContentQueries(Searcher):
     """Ranks observations by the similarity to what is looked for."""
@@ -60,12 +63,16 @@ class ContentQueries(Searcher):
         Examples
         --------
         >>> from astro_paperclip import Like, PaperclipMast
-        >>> result = PaperclipMast.query_text(
-        ...     "protostellar outflow", collection="~/hubble", limit=5
-        ... )  # doctest: +SKIP
-        >>> result = PaperclipMast.query_text(
-        ...     Like("spiral galaxy") - 0.5 * Like("dust lane"), collection="~/hubble"
-        ... )  # doctest: +SKIP
+        >>> paperclip = PaperclipMast(collection="hubble")
+        >>> result = paperclip.query_text("a protostellar outflow", limit=5)
+        >>> result["rank"].tolist()
+        [1, 2, 3, 4, 5]
+        >>> wanted = Like("a spiral galaxy") - 0.5 * Like("a dust lane")
+        >>> result = paperclip.query_text(wanted, limit=5, max_per_proposal=1)
+        >>> len(set(result["proposal_id"]))
+        5
+        >>> comets, spirals = paperclip.query_text(["a comet", "a spiral galaxy"], limit=2)
+        >>> paperclip.close()
         """
         options = checked_options(
             limit, offset, score_threshold, max_per_proposal, select_cols, verbose
@@ -115,10 +122,15 @@ class ContentQueries(Searcher):
 
         Examples
         --------
+        What is in the collection looks like nothing more than itself:
+
         >>> from astro_paperclip import PaperclipMast
-        >>> result = PaperclipMast.query_image(
-        ...     "spiral.jpg", collection="~/hubble"
-        ... )  # doctest: +SKIP
+        >>> paperclip = PaperclipMast(collection="hubble")
+        >>> (spiral,) = paperclip.query_text("a barred spiral galaxy", limit=1)
+        >>> result = paperclip.query_image(spiral["image"], limit=3)
+        >>> result["obsid"][0] == spiral["obsid"], round(float(result["score"][0]), 2)
+        (True, 1.0)
+        >>> paperclip.close()
         """
         options = checked_options(
             limit, offset, score_threshold, max_per_proposal, select_cols, verbose
@@ -173,9 +185,12 @@ class ContentQueries(Searcher):
         Examples
         --------
         >>> from astro_paperclip import PaperclipMast
-        >>> result = PaperclipMast.query_similar(
-        ...     "24101632", collection="~/hubble"
-        ... )  # doctest: +SKIP
+        >>> paperclip = PaperclipMast(collection="hubble")
+        >>> comets = paperclip.query_text("a comet with a tail", limit=2)
+        >>> more = paperclip.query_similar(comets, limit=3)
+        >>> set(more["obsid"]) & set(comets["obsid"])
+        set()
+        >>> paperclip.close()
         """
         options = checked_options(
             limit, offset, score_threshold, max_per_proposal, select_cols, verbose

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DescribingQueries"]
 
+# They need a collection: docs/test_docstrings.py has one, and runs them.
+__doctest_skip__ = ["*"]
+
 
 class DescribingQueries(Searcher):
     """Describes pictures by the encoder of a collection."""
@@ -70,9 +73,12 @@ class DescribingQueries(Searcher):
         Examples
         --------
         >>> from astro_paperclip import PaperclipMast
-        >>> table = PaperclipMast.describe(
-        ...     "spiral.jpg", ["a galaxy", "a nebula"], collection="~/hubble"
-        ... )  # doctest: +SKIP
+        >>> paperclip = PaperclipMast(collection="hubble")
+        >>> (comet,) = paperclip.query_text("a comet with a tail", limit=1)
+        >>> table = paperclip.describe(comet["image"], ["a galaxy", "a nebula", "a comet"], n=2)
+        >>> table["label"].tolist()[0]
+        'a comet'
+        >>> paperclip.close()
         """
         from astro_paperclip.evaluation.descriptions import as_vocabulary, checked_number
 
