@@ -31,11 +31,11 @@ graph takes that misses nothing, so that little is to be gained below.
 GRAPH_DEPTH = 128
 """How many points are asked of a graph, always, so that its answers agree with each other."""
 
-_EFFORT = 768
+_EFFORT = 640
 """Candidates that a search of a graph keeps (Qdrant's ``hnsw_ef``).
 
 With a million clustered vectors of 512 components, 96 % of the 20 nearest were found with 256, and
-99 % with 768 and a sample that tells where the graph went astray.
+99 % with 640 and a sample that tells where the graph went astray.
 """
 
 _EFFORT_WITH_FILTER = 1024
