@@ -2,6 +2,7 @@
 
 import hashlib
 import warnings
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -270,6 +271,7 @@ class TestLists:
         )
 
 
+@pytest.mark.skipif(find_spec("torch") is None, reason="needs torch")
 def test_a_trained_encoder_gives_lists_and_elements_the_same(collection, compact):
     """Padding of a batch must not leak into the vectors."""
     texts = ["galaxy", "a long text on the star formation history of dwarf galaxies, and more"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from astro_paperclip import PaperclipMast, conf, encoders
+from astro_paperclip import PaperclipMast, conf
 from astro_paperclip.collection import Collection
 from astro_paperclip.exceptions import IndexMismatchError
 
@@ -93,6 +93,9 @@ def test_similar(collection, encoder, count):
 
 
 def test_by_the_name_of_its_vectors(collection, monkeypatch):
+    pytest.importorskip("torch")
+    from astro_paperclip import encoders
+
     asked = []
     monkeypatch.setattr(encoders, "load", lambda name, device=None: asked.append(name) or SECOND)
     with PaperclipMast(collection=collection, encoder="better") as paperclip:
