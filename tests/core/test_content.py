@@ -573,7 +573,7 @@ class TestMast:
 
         def request(service, params, *args, **kwargs):
             asked.append(params)
-            return [object()]  # a reply, which nobody reads
+            return [SimpleNamespace(raise_for_status=lambda: None)]
 
         monkeypatch.setattr(Observations._portal_api_connection, "service_request_async", request)
         return asked
