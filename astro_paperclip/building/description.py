@@ -61,6 +61,11 @@ def _described_on_server(address: str, info: dict) -> dict:
 
 
 def _described(home: Collection, info: dict) -> dict:
+    joined = [
+        f"{name} ({facts['encoder']}), {info['vectors'][name]['count']} points"
+        for name, facts in home.joined.items()
+        if name in info["vectors"]
+    ]
     return {
         "collection": str(home.path),
         "points": info["count"],
@@ -69,6 +74,7 @@ def _described(home: Collection, info: dict) -> dict:
         "fingerprint": home.encoder_fingerprint,
         "dimension": info["dimension"],
         "views": home.views,
+        **({"joined": "; ".join(joined)} if joined else {}),
         "created": home.created,
         "modified": home.modified,
     }

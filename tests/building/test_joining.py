@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from astro_paperclip.building import index_pairs, join_encoder
+from astro_paperclip.building import describe_collection, index_pairs, join_encoder
 from astro_paperclip.cli.main import main
 from astro_paperclip.collection import Collection
 from astro_paperclip.encoders import Encoder
@@ -107,6 +107,7 @@ def test_vectors_join_those_that_are_there(home, first, second):
     after = stored(home, "image")
     assert all((before[image] == after[image]).all() for image in before)
     record = Collection.open(home)
+    assert describe_collection(home)["joined"] == f"second-2-0 (second/2.0), {N_PICTURES} points"
     assert record.encoder_fingerprint == first.fingerprint
     assert record.joined == {
         "second-2-0": {"encoder": "second/2.0", "fingerprint": second.fingerprint, "views": "whole"}
