@@ -11,6 +11,7 @@ from astroquery.exceptions import InputWarning
 from PIL import Image
 
 from astro_paperclip import Like, PaperclipMast
+from astro_paperclip.calibration import Bank
 from astro_paperclip.collection import Collection
 from astro_paperclip.exceptions import ImageError, InvalidQueryError, UntrainedEncoderWarning
 from astro_paperclip.images import read_image
@@ -18,7 +19,7 @@ from astro_paperclip.images import read_image
 pytest.importorskip("qdrant_edge")
 
 from astro_paperclip.index import open_store, point_id
-from astro_paperclip.searching import directions
+from astro_paperclip.searching import directions, indexed
 
 DIMENSION = 8
 N_POINTS = 25
@@ -81,7 +82,9 @@ def encoder():
 
 
 @pytest.fixture
-def paperclip(collection, encoder):
+def paperclip(collection, encoder, monkeypatch):
+    # The encoder counts what it is asked for, and would count the bank of queries, too.
+    monkeypatch.setattr(indexed, "text_bank", lambda encoder, folder: Bank(np.eye(DIMENSION)))
     with PaperclipMast(collection=collection, encoder=encoder) as made:
         yield made
 
