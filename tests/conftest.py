@@ -39,6 +39,15 @@ def shared() -> Path:
     return folder
 
 
+@pytest.fixture
+def own_cache(tmp_path_factory):
+    """Keep what is cached apart: stand-ins for encoders of several modules share a fingerprint."""
+    from astro_paperclip import conf
+
+    with conf.set_temp("cache_dir", str(tmp_path_factory.mktemp("cache"))):
+        yield
+
+
 @pytest.fixture(scope="session")
 def compact():
     """Return the encoder that needs no download, on the CPU; tests only read it."""

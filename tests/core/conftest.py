@@ -2,11 +2,7 @@
 
 import pytest
 
-from astro_paperclip import conf
-
 
 @pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory):
-    """Keep banks of queries apart: stand-ins for encoders of several modules share a name."""
-    with conf.set_temp("cache_dir", str(tmp_path_factory.mktemp("cache"))):
-        yield
+def _with_own_cache(own_cache):
+    """Every query keeps a bank of queries for its encoder."""

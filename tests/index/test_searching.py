@@ -19,6 +19,8 @@ from astro_paperclip.index import copy_collection, open_store
 
 from .conftest import DIMENSION, make_points
 
+pytestmark = pytest.mark.usefixtures("own_cache")
+
 FINGERPRINT = "f" * 64
 POINTS = make_points(30)
 ENCODER = SimpleNamespace(
