@@ -67,10 +67,9 @@ class CataloguingQueries(Searcher):
         --------
         >>> from astro_paperclip import PaperclipMast
         >>> table = PaperclipMast(collection="hubble").list_collections()
-        >>> table["title", "points", "state"].pprint(show_dtype=False)
-        title  points  state
-        ------ ------ --------
-        hubble     78 complete
+        >>> hubble = table[table["title"] == "hubble"][0]
+        >>> int(hubble["points"]), str(hubble["state"])
+        (78, 'complete')
         """
         if location is not None:
             found = _collections_at(location)
