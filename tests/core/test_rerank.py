@@ -107,7 +107,7 @@ def test_selected_columns_have_the_rating(paperclip):
     assert result["obsid"][0] == "5"
     rater = Rater()
     with pytest.raises(InvalidQueryError, match="no column 'titel'"):
-        paperclip.query_text("a galaxy", select_cols="titel", rerank=rater)
+        paperclip.query_text("a galaxy", select_cols="titl", rerank=rater)
     assert rater.prompts == []
 
 
