@@ -106,7 +106,7 @@ def test_selected_columns_have_the_rating(paperclip):
     assert result.colnames == [*CONTRACT_COLUMNS, "rating"]
     assert result["obsid"][0] == "5"
     rater = Rater()
-    with pytest.raises(InvalidQueryError, match="no column 'titel'"):
+    with pytest.raises(InvalidQueryError, match="no column 'titl'"):
         paperclip.query_text("a galaxy", select_cols="titl", rerank=rater)
     assert rater.prompts == []
 
