@@ -86,7 +86,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--encoder",
         metavar="NAME",
-        help="encoder that the collection was indexed with, where it is not kept with it",
+        help="encoder that the collection was indexed with, where it is not kept with it; or one "
+        "that joined it, also by the name of its vectors",
     )
     add_device(parser)
 
