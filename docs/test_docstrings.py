@@ -1,4 +1,4 @@
-"""The examples in the docstrings of the query class, run in the folder of the pages' code."""
+"""The examples in docstrings that need a collection, run in the folder of the pages' code."""
 
 import doctest
 import inspect
@@ -6,17 +6,27 @@ import inspect
 import pytest
 
 from astro_paperclip import PaperclipMastClass
+from astro_paperclip.results.exports import ResultExports
+from astro_paperclip.results.holdings import ResultHoldings
+from astro_paperclip.results.views import ResultViews
 
 VERBS = [
     name
     for name, member in inspect.getmembers(PaperclipMastClass, callable)
     if name.startswith(("query_", "describe", "list_", "get_metadata"))
 ]
-OVER_THE_NETWORK = {"query_object"}
+WAYS_OUT = [
+    (mixin, name)
+    for mixin in (ResultExports, ResultHoldings, ResultViews)
+    for name in vars(mixin)
+    if not name.startswith("_")
+]
+ELSEWHERE = {"query_object", "broadcast_samp"}
+"""What needs the network, or a program that listens."""
 
 
-def examples(thing, name):
-    (test,) = doctest.DocTestFinder(recurse=False).find(thing, name, globs={})
+def examples(thing, name, **names):
+    (test,) = doctest.DocTestFinder(recurse=False).find(thing, name, globs=names)
     return test
 
 
@@ -25,7 +35,16 @@ def test_examples_of_a_query(name):
     test = examples(getattr(PaperclipMastClass, name), name)
     is_run = [not example.options.get(doctest.SKIP) for example in test.examples]
     assert len(test.examples) > 1
-    assert all(is_run) or name in OVER_THE_NETWORK
+    assert all(is_run) or name in ELSEWHERE
+    assert run(test).failed == 0
+
+
+@pytest.mark.parametrize(("mixin", "name"), WAYS_OUT)
+def test_examples_of_a_way_out(mixin, name, server):
+    test = examples(vars(mixin)[name], name, server=server)
+    is_run = [not example.options.get(doctest.SKIP) for example in test.examples]
+    assert len(test.examples) > 2
+    assert all(is_run) or name in ELSEWHERE
     assert run(test).failed == 0
 
 

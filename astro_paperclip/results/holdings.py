@@ -7,6 +7,9 @@ from astropy.table import Table
 
 __all__ = ["ResultHoldings"]
 
+# They need a collection and an archive: docs/test_docstrings.py has them, and runs them.
+__doctest_skip__ = ["*"]
+
 
 class ResultHoldings:
     """Methods of a result that lead to the files of its observations."""
@@ -23,6 +26,16 @@ class ResultHoldings:
         Returns
         -------
         products : `~astropy.table.Table`
+
+        Examples
+        --------
+        >>> from astro_paperclip import PaperclipMast
+        >>> result = PaperclipMast.query_text("a comet", collection="hubble", limit=3)
+        >>> from astro_paperclip.archive import Mast  # ``server`` is a simulated archive
+        >>> mast = Mast(server)
+        >>> products = result.get_product_list(mast=mast, productType="SCIENCE")
+        >>> set(products["parent_obsid"]) == set(result["obsid"])
+        True
         """
         from astro_paperclip import archive
 
@@ -40,6 +53,18 @@ class ResultHoldings:
         Returns
         -------
         manifest : `~astropy.table.Table`
+
+        Examples
+        --------
+        >>> from astro_paperclip import PaperclipMast
+        >>> result = PaperclipMast.query_text("a comet", collection="hubble", limit=3)
+        >>> from astro_paperclip.archive import Mast  # ``server`` is a simulated archive
+        >>> mast = Mast(server)
+        >>> manifest = result.download_products(
+        ...     mast=mast, productType="SCIENCE", download_dir="science", progress=False
+        ... )
+        >>> set(manifest["Status"].tolist())
+        {'COMPLETE'}
         """
         from astro_paperclip import archive
 
@@ -57,6 +82,15 @@ class ResultHoldings:
         Returns
         -------
         urls : `~astropy.table.Table`
+
+        Examples
+        --------
+        >>> from astro_paperclip import PaperclipMast
+        >>> result = PaperclipMast.query_text("a comet", collection="hubble", limit=3)
+        >>> from astro_paperclip.archive import Mast  # ``server`` is a simulated archive
+        >>> mast = Mast(server)
+        >>> result.get_urls(mast=mast, productType="SCIENCE").colnames
+        ['dataURI', 'url']
         """
         from astro_paperclip import archive
 
@@ -76,6 +110,16 @@ class ResultHoldings:
         Returns
         -------
         previews : `~astropy.table.Table`
+
+        Examples
+        --------
+        >>> from astro_paperclip import PaperclipMast
+        >>> result = PaperclipMast.query_text("a comet", collection="hubble", limit=3)
+        >>> from astro_paperclip.archive import Mast  # ``server`` is a simulated archive
+        >>> mast = Mast(server)
+        >>> previews = result.get_previews("pictures", mast=mast, progress=False)
+        >>> set(previews["status"].tolist())
+        {'complete'}
         """
         from astro_paperclip import archive
 

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ResultViews"]
 
+# They need a collection: docs/test_docstrings.py has one, and runs them.
+__doctest_skip__ = ["*"]
+
 
 class ResultViews:
     """Methods of a result that show it."""
@@ -49,6 +52,13 @@ class ResultViews:
         ------
         InvalidQueryError
             If a number makes no sense, or there is no picture of any row.
+
+        Examples
+        --------
+        >>> from astro_paperclip import PaperclipMast
+        >>> result = PaperclipMast.query_text("a comet", collection="hubble", limit=3)
+        >>> result.show_table(side=64).html.count("<img")
+        3
         """
         from astro_paperclip.exceptions import InvalidQueryError
 
@@ -83,6 +93,13 @@ class ResultViews:
         ------
         InvalidQueryError
             If a number makes no sense, or the result is empty.
+
+        Examples
+        --------
+        >>> from astro_paperclip import PaperclipMast
+        >>> result = PaperclipMast.query_text("a comet", collection="hubble", limit=3)
+        >>> result.show_grid(pictures=2).html.count("<img")
+        2
         """
         from astro_paperclip.notebook.gallery import heading_of
         from astro_paperclip.notebook.grid_html import grid_view
@@ -114,6 +131,13 @@ class ResultViews:
             If a number makes no sense, or the result is empty.
         ImportError
             If matplotlib is not installed: ``pip install 'astro_paperclip[notebook]'``.
+
+        Examples
+        --------
+        >>> from astro_paperclip import PaperclipMast
+        >>> result = PaperclipMast.query_text("a comet", collection="hubble", limit=3)
+        >>> figure = result.show_gallery(per_row=3)
+        >>> figure.savefig("comets.pdf")
         """
         from astro_paperclip.notebook.gallery import draw_gallery
 
@@ -144,6 +168,14 @@ class ResultViews:
         Notes
         -----
         The browser loads Aladin Lite and the pictures of the sky from the network.
+
+        Examples
+        --------
+        >>> from astro_paperclip import PaperclipMast
+        >>> result = PaperclipMast.query_text("a comet", collection="hubble", limit=3)
+        >>> view = result.show_sky(fov=0.5)
+        >>> len(view.selection)
+        0
         """
         from astro_paperclip.notebook.sky_view import SkyView
 
@@ -168,6 +200,13 @@ class ResultViews:
             If no row has a footprint or a position, or ``ax`` does not know the sky.
         ImportError
             If matplotlib is not installed: ``pip install 'astro_paperclip[notebook]'``.
+
+        Examples
+        --------
+        >>> from astro_paperclip import PaperclipMast
+        >>> result = PaperclipMast.query_text("a comet", collection="hubble", limit=3)
+        >>> ax = result[:1].plot_footprints()
+        >>> ax.figure.savefig("footprint.pdf")
         """
         from astro_paperclip.notebook.footprint_plot import draw_footprints
 
