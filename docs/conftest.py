@@ -36,5 +36,10 @@ def server(workspace):
 @pytest.fixture(autouse=True)
 def _in_workspace(workspace, server, doctest_namespace, monkeypatch):
     """Run the code of a page in the folder that holds what it names; ``server`` is an address."""
+    from astro_paperclip import PaperclipMast
+
     monkeypatch.chdir(workspace)
     doctest_namespace["server"] = server
+    yield
+    # What one page searches the next may write to.
+    PaperclipMast.close()

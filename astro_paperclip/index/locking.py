@@ -84,5 +84,5 @@ class IndexLock:
             )
         return (
             f"The collection {self._directory} is open elsewhere, for searching or for indexing. "
-            "Close it there (a notebook keeps it open until its kernel stops), then index again."
+            "Close it there (in a notebook, PaperclipMast.close() does), then index again."
         )
