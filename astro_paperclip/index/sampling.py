@@ -57,6 +57,7 @@ class VectorSample:
         best = hits[:_NEAREST]
         if not best or not len(self._ids):
             return False
-        scores = self._vectors @ (vector / np.linalg.norm(vector))
+        # Not a matrix product: BLAS would keep its threads busy waiting into the engine's search.
+        scores = np.einsum("ij,j->i", self._vectors, vector / np.linalg.norm(vector))
         better = self._ids[scores > best[-1].score + _CLEARLY]
         return not {*better.tolist()} <= {hit.id for hit in hits}
