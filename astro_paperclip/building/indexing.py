@@ -11,6 +11,7 @@ from astropy.table import Table
 
 from astro_paperclip import encoders
 from astro_paperclip.building.paths import local_path
+from astro_paperclip.building.report import warn_of_skipped, with_skipped
 from astro_paperclip.calibration.bank import write_text_bank
 from astro_paperclip.collection import OWN_ENCODER, Collection
 from astro_paperclip.encoders import Encoder
@@ -19,7 +20,6 @@ from astro_paperclip.exceptions import (
     CollectionError,
     IndexMismatchError,
     PairsError,
-    SkippedImageWarning,
     UntrainedEncoderWarning,
 )
 from astro_paperclip.files import written_whole_folder
@@ -61,12 +61,11 @@ class IndexReport:
 
     def summary(self) -> str:
         """Return what was done, in a few lines."""
-        lines = [
+        done = (
             f"{self.n_pairs} pairs: {self.n_added} added, {self.n_present} already there, "
             f"{len(self.skipped)} skipped. {self.collection} holds {self.n_points} points."
-        ]
-        lines += [f"  skipped {image}: {reason}" for image, reason in self.skipped]
-        return "\n".join(lines)
+        )
+        return with_skipped(done, self.skipped)
 
 
 def index_pairs(
@@ -163,12 +162,7 @@ def index_pairs(
         n_points=n_points,
         skipped=skipped,
     )
-    if skipped:
-        warnings.warn(
-            f"{len(skipped)} of {len(table)} images were skipped, the first: {skipped[0][1]}",
-            SkippedImageWarning,
-            stacklevel=2,
-        )
+    warn_of_skipped(skipped, len(table))
     return report
 
 

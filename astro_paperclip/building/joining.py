@@ -1,17 +1,17 @@
 """A second encoder for a collection: its vectors join those that are there."""
 
 import re
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from astro_paperclip import encoders
 from astro_paperclip.building.paths import local_path
+from astro_paperclip.building.report import warn_of_skipped, with_skipped
 from astro_paperclip.collection import JOINED_ENCODERS, Collection
 from astro_paperclip.encoders import Encoder
 from astro_paperclip.encoders.views import check_views
-from astro_paperclip.exceptions import CollectionError, IndexMismatchError, SkippedImageWarning
+from astro_paperclip.exceptions import CollectionError, IndexMismatchError
 from astro_paperclip.files import written_whole_folder
 from astro_paperclip.index import Store, open_store
 
@@ -44,12 +44,11 @@ class JoinReport:
 
     def summary(self) -> str:
         """Return what was done, in a few lines."""
-        lines = [
+        done = (
             f"{self.collection}: {self.n_added} vectors {self.vector!r} added, {self.n_present} "
             f"already there, {len(self.skipped)} pictures skipped."
-        ]
-        lines += [f"  skipped {image}: {reason}" for image, reason in self.skipped]
-        return "\n".join(lines)
+        )
+        return with_skipped(done, self.skipped)
 
 
 def join_encoder(
@@ -135,12 +134,7 @@ def join_encoder(
         n_present=len(images) - len(missing),
         skipped=skipped,
     )
-    if skipped:
-        warnings.warn(
-            f"{len(skipped)} of {len(images)} images were skipped, the first: {skipped[0][1]}",
-            SkippedImageWarning,
-            stacklevel=2,
-        )
+    warn_of_skipped(skipped, len(images))
     return report
 
 

@@ -1,10 +1,13 @@
 """What a build did, in numbers that add up."""
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["BuildReport", "StageReport"]
+from astro_paperclip.exceptions import SkippedImageWarning
+
+__all__ = ["BuildReport", "StageReport", "warn_of_skipped", "with_skipped"]
 
 
 @dataclass(frozen=True)
@@ -100,3 +103,18 @@ class BuildReport:
         traffic = f"{'archive:':<14}{self.requests} requests, {self.n_bytes / 1e6:.1f} MB"
         lines.append(f"{traffic}; asked again after {faults}" if faults else traffic)
         return "\n".join(lines)
+
+
+def with_skipped(done: str, skipped: Sequence[tuple[str, str]]) -> str:
+    """Return what was done, and below it image and reason of each that was left out."""
+    return "\n".join([done, *(f"  skipped {image}: {reason}" for image, reason in skipped)])
+
+
+def warn_of_skipped(skipped: Sequence[tuple[str, str]], n_images: int) -> None:
+    """Warn the caller's caller if some of n images were left out."""
+    if skipped:
+        warnings.warn(
+            f"{len(skipped)} of {n_images} images were skipped, the first: {skipped[0][1]}",
+            SkippedImageWarning,
+            stacklevel=3,
+        )
