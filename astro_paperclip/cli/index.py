@@ -2,19 +2,9 @@
 
 import argparse
 
-from astro_paperclip.cli.options import (
-    add_device,
-    add_encoder,
-    add_pairs,
-    add_quiet,
-    add_verb,
-    positive,
-)
+from astro_paperclip.cli.options import add_encoder, add_encoding, add_pairs, add_verb
 
-__all__ = ["VIEWS", "add_parser", "run"]
-
-VIEWS = ("whole", "rotations", "dihedral")
-"""Names of `astro_paperclip.encoders.views.VIEWS`, which only torch can import."""
+__all__ = ["add_parser", "run"]
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -38,19 +28,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("collection", metavar="COLLECTION", help="directory of the collection")
     add_pairs(parser)
     add_encoder(parser)
-    parser.add_argument(
-        "--views",
-        choices=VIEWS,
-        help="views of a picture to average: more are slower and find better",
-    )
-    parser.add_argument(
-        "--batch-size",
-        metavar="N",
-        type=positive,
-        help="pictures encoded together (default: the configuration item 'batch_size')",
-    )
-    add_device(parser)
-    add_quiet(parser)
+    add_encoding(parser, "views of a picture to average: more are slower and find better")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -2,15 +2,7 @@
 
 import argparse
 
-from astro_paperclip.cli.index import VIEWS
-from astro_paperclip.cli.options import (
-    add_collection,
-    add_device,
-    add_encoder,
-    add_quiet,
-    add_verb,
-    positive,
-)
+from astro_paperclip.cli.options import add_collection, add_encoder, add_encoding, add_verb
 
 __all__ = ["add_parser", "run"]
 
@@ -34,19 +26,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     add_collection(parser)
     add_encoder(parser)
     parser.add_argument("--name", help="name of its vectors in the index (default: the encoder's)")
-    parser.add_argument(
-        "--views",
-        choices=VIEWS,
-        help="views of a picture to average (default: those of the collection)",
-    )
-    parser.add_argument(
-        "--batch-size",
-        metavar="N",
-        type=positive,
-        help="pictures encoded together (default: the configuration item 'batch_size')",
-    )
-    add_device(parser)
-    add_quiet(parser)
+    add_encoding(parser, "views of a picture to average (default: those of the collection)")
 
 
 def run(args: argparse.Namespace) -> int:

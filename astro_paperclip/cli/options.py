@@ -5,9 +5,11 @@ import tomllib
 from collections.abc import Callable
 
 __all__ = [
+    "VIEWS",
     "add_collection",
     "add_device",
     "add_encoder",
+    "add_encoding",
     "add_pairs",
     "add_quiet",
     "add_verb",
@@ -17,6 +19,9 @@ __all__ = [
     "setting",
     "whole",
 ]
+
+VIEWS = ("whole", "rotations", "dihedral")
+"""Names of `astro_paperclip.encoders.views.VIEWS`, which only torch can import."""
 
 
 def add_verb(
@@ -95,6 +100,19 @@ def add_encoder(parser: argparse.ArgumentParser) -> None:
         help="'compact', MODEL/PRETRAINED as in open_clip, 'hf-hub:...', or a folder that "
         "'train' wrote",
     )
+
+
+def add_encoding(parser: argparse.ArgumentParser, views: str) -> None:
+    """Add how pictures are encoded: ``--views``, ``--batch-size``, ``--device``, ``--quiet``."""
+    parser.add_argument("--views", choices=VIEWS, help=views)
+    parser.add_argument(
+        "--batch-size",
+        metavar="N",
+        type=positive,
+        help="pictures encoded together (default: the configuration item 'batch_size')",
+    )
+    add_device(parser)
+    add_quiet(parser)
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 import requests
 
-from astro_paperclip.cli.index import VIEWS
 from astro_paperclip.cli.main import main
+from astro_paperclip.cli.options import VIEWS
 from astro_paperclip.simulation import write_archive
 
 REPORT = SimpleNamespace(summary=lambda: "all went well")
