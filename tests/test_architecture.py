@@ -43,7 +43,8 @@ ROOMS = {
     | {"expressions", "index", "vocabulary"},
     "calibration": {"index", "vocabulary"},
     "expressions": {"archive.obsids", "images"},
-    "evaluation": {"encoders", "images", "language", "notebook.tiles", "pairs", "vocabulary"},
+    "evaluation": {"encoders", "images", "language", "notebook.html_view", "notebook.tiles"}
+    | {"pairs", "vocabulary"},
     "training": {"captions", "encoders", "evaluation.in_batch", "images", "pairs"},
     "encoders": {"captions", "images"},
     "pairs": {"columns", "images", "language", "vocabulary"},

@@ -4,7 +4,6 @@ import base64
 import html
 import io
 from collections.abc import Iterable, Sequence
-from string import Template
 
 from astro_paperclip.exceptions import ImageError
 from astro_paperclip.images import letterbox, read_image
@@ -15,16 +14,7 @@ _THUMBNAIL = 208  # pixels of a side
 _JPEG_QUALITY = 82
 _LONGEST_CAPTION = 160
 
-# The policy lets a browser load nothing, not even if a text should ever slip through unescaped.
-_PAGE = Template("""\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>$title</title>
+_HEAD = """\
 <style>
 :root { --ink: #1d2330; --soft: #5d6678; --line: #dfe3ea; --pale: #f5f7fa; --blue: #0072b2; }
 * { box-sizing: border-box; }
@@ -69,14 +59,7 @@ figcaption { color: var(--soft); font-size: .88rem; max-width: 46rem; margin-top
   h2, h3 { break-after: avoid; }
   figure, .tiles li, tr { break-inside: avoid; } }
 </style>
-</head>
-<body>
-<main>
-$body
-</main>
-</body>
-</html>
-""")
+"""
 
 
 def page(title: str, parts: Iterable[str]) -> str:
@@ -94,7 +77,9 @@ def page(title: str, parts: Iterable[str]) -> str:
     str
         A whole HTML document that refers to nothing outside.
     """
-    return _PAGE.substitute(title=_escaped(title), body="\n".join(parts))
+    from astro_paperclip.notebook.html_view import document
+
+    return document(title, _HEAD, "\n".join(parts))
 
 
 def heading(text: str, level: int = 2) -> str:

@@ -6,7 +6,7 @@ from string import Template
 
 from astro_paperclip.files import check_free, written_whole
 
-__all__ = ["HtmlView", "link"]
+__all__ = ["HtmlView", "document", "link"]
 
 # Colours come from where the piece is shown, so that it is readable on light and on dark.
 _STYLE = """\
@@ -41,13 +41,8 @@ _PAGE = Template("""\
 <meta http-equiv="Content-Security-Policy"
  content="default-src 'none'; img-src data:$origin; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
 <title>$title</title>
-<style>
-:root { color-scheme: light dark; }
-body { font-family: system-ui, sans-serif; margin: 24px; }
-</style>
-</head>
+$head</head>
 <body>
 <main>
 $body
@@ -55,6 +50,14 @@ $body
 </body>
 </html>
 """)
+
+_HEAD = """\
+<meta name="color-scheme" content="light dark">
+<style>
+:root { color-scheme: light dark; }
+body { font-family: system-ui, sans-serif; margin: 24px; }
+</style>
+"""
 
 
 class HtmlView:
@@ -105,10 +108,30 @@ class HtmlView:
             If the file is there and shall not be replaced.
         """
         check_free(path, overwrite)
-        origin = f" {self._origin}" if self._origin else ""
-        page = _PAGE.substitute(title=html.escape(self._title), body=self.html, origin=origin)
+        page = document(self._title, _HEAD, self.html, self._origin)
         with written_whole(path) as temporary:
             temporary.write_text(page, encoding="utf-8")
+
+
+def document(title: str, head: str, body: str, origin: str = "") -> str:
+    """Make a page whose scripts do not run, and that loads nothing but pictures of one server.
+
+    Parameters
+    ----------
+    title : str
+        Of the window; escaped here.
+    head, body : str
+        HTML: whole lines, such as a ``style``, and what is read.
+    origin : str, optional
+        Server that pictures are loaded from. Default: none, all are within.
+
+    Returns
+    -------
+    str
+        A whole HTML document.
+    """
+    origin = f" {origin}" if origin else ""
+    return _PAGE.substitute(title=html.escape(title), head=head, body=body, origin=origin)
 
 
 def link(text: str, url: str) -> str:
