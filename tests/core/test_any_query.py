@@ -19,13 +19,12 @@ from hypothesis import strategies as some
 from regions import CirclePixelRegion, CircleSkyRegion, PixCoord, PolygonSkyRegion
 
 from astro_paperclip import PaperclipMast, PaperclipResult
-from astro_paperclip.collection import Collection
 from astro_paperclip.columns import COLUMNS, CONTRACT_COLUMNS
 from astro_paperclip.sky import Box, Circle
 
 pytest.importorskip("qdrant_edge")
 
-from astro_paperclip.index import open_store, point_id
+from .stand_ins import Encoder, direction, make_collection
 
 N_QUERIES = int(os.environ.get("ASTRO_PAPERCLIP_QUERIES", 0))
 asked = settings(
@@ -41,36 +40,12 @@ ALLOWED = tuple(
     for kind in vars(of_astroquery).values()
     if isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, Warning)
 )
-FINGERPRINT = "e" * 64
-DIMENSION = 8
 N_POINTS = 60
-
-
-class Encoder:
-    """Gives each text a direction of its own."""
-
-    name, fingerprint, dim, context_length, trained = "fake", FINGERPRINT, DIMENSION, 10, True
-
-    def count_tokens(self, text):
-        return len(text.split())
-
-    def encode_texts(self, texts):
-        return np.stack([direction(len(text)) for text in texts])
-
-    def encode_images(self, images, views):
-        return np.stack([direction(100) for _ in images])
-
-
-def direction(seed):
-    vector = np.random.default_rng(seed).normal(size=DIMENSION).astype(np.float32)
-    return vector / np.linalg.norm(vector)
 
 
 @pytest.fixture(scope="module")
 def paperclip(tmp_path_factory):
     path = tmp_path_factory.mktemp("any") / "collection"
-    about = {"encoder_fingerprint": FINGERPRINT, "dimension": DIMENSION, "views": "whole"}
-    Collection.create(path, encoder_name="fake", **about)
     rng = np.random.default_rng(0)
     rows = []
     for row in range(N_POINTS):
@@ -91,9 +66,8 @@ def paperclip(tmp_path_factory):
                 "s_region": f"CIRCLE ICRS {ra} {dec} 0.5",
             }
         )
-    vectors = np.stack([direction(1000 + row) for row in range(N_POINTS)])
-    with open_store(path, mode="w", dimension=DIMENSION, encoder=FINGERPRINT) as store:
-        store.upsert([point_id(row["image"]) for row in rows], vectors, rows)
+    vectors = np.stack([direction(row["image"]) for row in rows])
+    make_collection(path, Encoder(), vectors, rows)
     with PaperclipMast(collection=path, encoder=Encoder()) as made:
         yield made
 

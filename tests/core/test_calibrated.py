@@ -4,39 +4,18 @@ import numpy as np
 import pytest
 from astropy import units as u
 
-from astro_paperclip import PaperclipMast, PaperclipResult, conf
+from astro_paperclip import PaperclipMast, PaperclipResult
 from astro_paperclip.calibration import IMAGE_BANK_SIZE, bank_texts, matches
-from astro_paperclip.collection import Collection
 from astro_paperclip.exceptions import InvalidQueryError, MaxResultsWarning, NoResultsWarning
 
 pytest.importorskip("qdrant_edge")
 
-from astro_paperclip.index import open_store, point_id
+from astro_paperclip.index import point_id
 
-DIMENSION = 8
+from .stand_ins import Encoder, direction, make_collection
+
 N_POINTS = IMAGE_BANK_SIZE + 100
-FINGERPRINT = "c" * 64
 TEXT = "a galaxy"
-
-
-def direction(name):
-    vector = np.random.default_rng(list(name.encode())).normal(size=DIMENSION)
-    return (vector / np.linalg.norm(vector)).astype(np.float32)
-
-
-class Encoder:
-    """Gives each text and picture a direction of its own."""
-
-    name, fingerprint, dim, context_length, trained = "fake", FINGERPRINT, DIMENSION, 10, True
-
-    def count_tokens(self, text):
-        return len(text.split())
-
-    def encode_texts(self, texts):
-        return np.stack([direction(text) for text in texts])
-
-    def encode_images(self, images, views):
-        return np.stack([direction("a picture") for _ in images])
 
 
 @pytest.fixture(scope="module")
@@ -49,21 +28,11 @@ def points():
 @pytest.fixture(scope="module")
 def collection(tmp_path_factory, points):
     path = tmp_path_factory.mktemp("calibrated") / "collection"
-    about = {"encoder_fingerprint": FINGERPRINT, "dimension": DIMENSION, "views": "whole"}
-    Collection.create(path, encoder_name="fake", **about)
     ids, vectors = points
     payloads = [
         {"obsid": str(1 + row), "proposal_id": str(row % 7), "row": row} for row in range(N_POINTS)
     ]
-    with open_store(path, mode="w", dimension=DIMENSION, encoder=FINGERPRINT) as store:
-        store.upsert(ids, vectors, payloads)
-    return path
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path):
-    with conf.set_temp("cache_dir", str(tmp_path)):
-        yield
+    return make_collection(path, Encoder(), vectors, payloads, ids=ids)
 
 
 @pytest.fixture
@@ -102,7 +71,7 @@ def test_text(paperclip, by_text):
 
 def test_picture_and_observation_are_compared_with_pictures(paperclip, points, picture):
     for result, query in [
-        (paperclip.query_image(picture, limit=20), direction("a picture")),
+        (paperclip.query_image(picture, limit=20), direction(picture.tobytes())),
         (paperclip.query_similar("5", limit=20), points[1][4]),
     ]:
         for row in result:

@@ -34,42 +34,10 @@ from astro_paperclip.exceptions import (
 from astro_paperclip.index import Record, point_id
 from astro_paperclip.searching import directions, indexed
 
-DIMENSION = 8
+from .stand_ins import Encoder, direction, make_collection
+
 N_POINTS = 30
-VIEWS = "rotations"
-
-
-class FakeEncoder:
-    """Gives every text and picture a direction of its own, and counts what it was asked."""
-
-    name = "fake"
-    fingerprint = "f" * 64
-    dim = DIMENSION
-    context_length = 10
-    trained = True
-
-    def __init__(self):
-        self.encoded = []
-
-    def count_tokens(self, text):
-        return len(text.split()) + 2
-
-    def encode_texts(self, texts):
-        self.encoded.extend(texts)
-        return np.stack([self._vector(text.encode()) for text in texts])
-
-    def encode_images(self, images, views="whole"):
-        assert views == VIEWS
-        from astro_paperclip.images import read_image
-
-        self.encoded.extend(images)
-        return np.stack([self._vector(read_image(image).tobytes()) for image in images])
-
-    @staticmethod
-    def _vector(content):
-        seed = int.from_bytes(hashlib.sha256(content).digest()[:4], "big")
-        vector = np.random.default_rng(seed).normal(size=DIMENSION).astype(np.float32)
-        return vector / np.linalg.norm(vector)
+ENCODER = Encoder(views="rotations")
 
 
 class FakeStore:
@@ -118,7 +86,7 @@ class FakeStore:
 
 @pytest.fixture(scope="module")
 def vectors():
-    vectors = np.random.default_rng(1).normal(size=(N_POINTS, DIMENSION)).astype(np.float32)
+    vectors = np.random.default_rng(1).normal(size=(N_POINTS, ENCODER.dim)).astype(np.float32)
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
@@ -128,11 +96,11 @@ def opened(monkeypatch, vectors):
     stores = {}
 
     def open_collection(path):
-        about = {"encoder_fingerprint": FakeEncoder.fingerprint, "dimension": DIMENSION}
-        return Collection(path=Path(path), encoder_name="fake", views=VIEWS, **about)
+        about = {"encoder_name": ENCODER.name, "encoder_fingerprint": ENCODER.fingerprint}
+        return Collection(path=Path(path), dimension=ENCODER.dim, views=ENCODER.views, **about)
 
     def open_store(path, mode="r", encoder=None):
-        assert (mode, encoder) == ("r", FakeEncoder.fingerprint)
+        assert (mode, encoder) == ("r", ENCODER.fingerprint)
         assert path not in stores or not stores[path].is_open
         stores[path] = FakeStore(vectors)
         return stores[path]
@@ -146,7 +114,7 @@ def opened(monkeypatch, vectors):
 
 @pytest.fixture
 def encoder():
-    return FakeEncoder()
+    return Encoder(views="rotations")
 
 
 @pytest.fixture
@@ -167,14 +135,6 @@ def refusing(monkeypatch):
     return PaperclipMast(collection="/here")
 
 
-@pytest.fixture
-def picture(tmp_path):
-    path = tmp_path / "picture.png"
-    pixels = np.random.default_rng(2).integers(0, 200, (32, 48, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(path)
-    return path
-
-
 def test_it_is_an_astroquery_class():
     assert isinstance(PaperclipMast, PaperclipMastClass)
     assert isinstance(PaperclipMast, BaseQuery)
@@ -186,7 +146,7 @@ def test_it_is_an_astroquery_class():
 
 def test_ranking_is_that_of_the_cosine(paperclip, vectors):
     result = paperclip.query_text("a galaxy", limit=7)
-    scores = vectors @ FakeEncoder._vector(b"a galaxy")
+    scores = vectors @ direction(b"a galaxy")
     best = np.argsort(-scores)[:7]
     assert isinstance(result, PaperclipResult)
     assert list(result["rank"]) == [1, 2, 3, 4, 5, 6, 7]
@@ -226,7 +186,7 @@ def test_at_most_so_many_of_a_proposal(paperclip):
 
 
 def test_score_threshold(paperclip, vectors):
-    scores = vectors @ FakeEncoder._vector(b"a galaxy")
+    scores = vectors @ direction(b"a galaxy")
     enough = int((scores >= 0.2).sum())
     assert 3 < enough < N_POINTS
     result = paperclip.query_text("a galaxy", score_threshold=0.2, limit=enough)
@@ -329,7 +289,7 @@ def test_provenance_of_a_result(paperclip):
     assert result.index_info == {
         "collection": "/here",
         "encoder": "fake",
-        "fingerprint": FakeEncoder.fingerprint,
+        "fingerprint": ENCODER.fingerprint,
         "count": N_POINTS,
     }
     json.dumps(result.meta["searches"])
@@ -338,7 +298,7 @@ def test_provenance_of_a_result(paperclip):
 def test_image_is_ranked_by_its_own_vector(paperclip, picture, vectors):
     result = paperclip.query_image(str(picture), limit=2)
     pixels = np.asarray(Image.open(picture))
-    best = np.argsort(-(vectors @ FakeEncoder._vector(pixels.tobytes())))[:2]
+    best = np.argsort(-(vectors @ direction(pixels.tobytes())))[:2]
     assert list(result["obsid"]) == [str(1000 + i) for i in best]
     assert result.query["kind"] == "image"
 
@@ -472,8 +432,6 @@ def template(tmp_path_factory, vectors):
     """Return a real collection of the vectors, with rows as a pairs file has them."""
     pytest.importorskip("qdrant_edge")
     path = tmp_path_factory.mktemp("core") / "collection"
-    record = {"encoder_fingerprint": FakeEncoder.fingerprint, "dimension": DIMENSION}
-    Collection.create(path, encoder_name="fake", views=VIEWS, **record)
     rows = [
         {
             "image": f"previews/{i}.jpg",
@@ -492,11 +450,7 @@ def template(tmp_path_factory, vectors):
         for i in range(N_POINTS)
     ]
     del rows[4]["s_ra"], rows[4]["obsid"]
-    with indexed.open_store(
-        path, mode="w", dimension=DIMENSION, encoder=FakeEncoder.fingerprint
-    ) as store:
-        store.upsert([point_id(row["image"]) for row in rows], vectors, rows)
-    return path
+    return make_collection(path, ENCODER, vectors, rows)
 
 
 @pytest.fixture
@@ -511,7 +465,7 @@ class TestStoredCollection:
     def test_ranking_and_columns(self, stored, encoder, vectors):
         with PaperclipMast(collection=stored, encoder=encoder) as paperclip:
             result = paperclip.query_text("a galaxy", limit=N_POINTS)
-        scores = vectors @ FakeEncoder._vector(b"a galaxy")
+        scores = vectors @ direction(b"a galaxy")
         order = np.argsort(-scores)
         assert list(result["ours"]) == list(order)
         np.testing.assert_allclose(result["score"], scores[order], atol=1e-5)
@@ -554,7 +508,7 @@ class TestStoredCollection:
         paperclip.query_text("a galaxy", limit=1)
         paperclip.close()
         with indexed.open_store(
-            stored, mode="w", dimension=DIMENSION, encoder=FakeEncoder.fingerprint
+            stored, mode="w", dimension=ENCODER.dim, encoder=ENCODER.fingerprint
         ) as store:
             store.upsert([point_id("new.jpg")], encoder.encode_texts(["a galaxy"]), [{"ours": 99}])
         assert paperclip.query_text("a galaxy", limit=1)["ours"][0] == 99

@@ -1,13 +1,10 @@
 """Pictures in words, by the encoder of a collection."""
 
-import hashlib
-
 import numpy as np
 import pytest
 from PIL import Image
 
 from astro_paperclip import PaperclipMast, conf
-from astro_paperclip.collection import Collection
 from astro_paperclip.evaluation import describe
 from astro_paperclip.exceptions import (
     CollectionError,
@@ -19,51 +16,29 @@ from astro_paperclip.exceptions import (
 
 pytest.importorskip("qdrant_edge")
 
-from astro_paperclip.images import read_image
-from astro_paperclip.index import open_store
+from . import stand_ins
 
-DIMENSION = 5
-FINGERPRINT = "d" * 64
 LABELS = ["a galaxy", "a nebula", "a comet", "a planet"]
 
 
-class Encoder:
-    """Gives each text and picture a direction of its own, and counts texts."""
-
-    name, fingerprint, dim, context_length, trained = "fake", FINGERPRINT, DIMENSION, 10, True
-
-    def __init__(self):
-        self.texts = []
-
-    def encode_texts(self, texts):
-        self.texts += texts
-        return np.stack([self._direction(text.encode()) for text in texts])
+class Encoder(stand_ins.Encoder):
+    """Reads files, as descriptions need it."""
 
     def encode_image_files(self, images, *, skip_broken, progress):
         assert skip_broken
         for place, image in enumerate(images):
             try:
-                vector = self._direction(read_image(image).tobytes())
+                vector = self.of_image(image)
             except ImageError as error:
-                yield np.array([], int), np.empty((0, DIMENSION)), [(place, str(error))]
+                yield np.array([], int), np.empty((0, self.dim)), [(place, str(error))]
             else:
                 yield np.array([place]), vector[np.newaxis], []
-
-    @staticmethod
-    def _direction(content):
-        seed = int.from_bytes(hashlib.sha256(content).digest()[:4], "big")
-        vector = np.random.default_rng(seed).normal(size=DIMENSION).astype(np.float32)
-        return vector / np.linalg.norm(vector)
 
 
 @pytest.fixture(scope="module")
 def collection(tmp_path_factory):
     path = tmp_path_factory.mktemp("describing") / "collection"
-    about = {"encoder_fingerprint": FINGERPRINT, "dimension": DIMENSION, "views": "whole"}
-    Collection.create(path, encoder_name="fake", **about)
-    with open_store(path, mode="w", dimension=DIMENSION, encoder=FINGERPRINT) as store:
-        store.flush()
-    return path
+    return stand_ins.make_collection(path, Encoder(), np.empty((0, Encoder().dim)), [])
 
 
 @pytest.fixture
@@ -77,14 +52,6 @@ def paperclip(collection, encoder):
         yield made
 
 
-@pytest.fixture
-def picture(tmp_path):
-    path = tmp_path / "picture.png"
-    pixels = np.random.default_rng(1).integers(0, 200, (24, 24, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(path)
-    return path
-
-
 def test_labels_are_those_of_the_evaluation(paperclip, picture, collection):
     table = paperclip.describe(picture, LABELS, n=3)
     other = describe(Encoder(), [picture], LABELS, n=3)
@@ -92,7 +59,7 @@ def test_labels_are_those_of_the_evaluation(paperclip, picture, collection):
     assert table["score"].tolist() == other["score"].tolist()
     assert table["image"].tolist() == [str(picture)] * 3
     assert table.meta["collection"] == str(collection)
-    assert table.meta["encoder"]["fingerprint"] == FINGERPRINT
+    assert table.meta["encoder"]["fingerprint"] == Encoder().fingerprint
 
 
 def test_labels_are_encoded_once_for_each_vocabulary(paperclip, encoder, picture, tmp_path):
@@ -100,16 +67,16 @@ def test_labels_are_encoded_once_for_each_vocabulary(paperclip, encoder, picture
     path.write_text("\n".join(LABELS))
     first = paperclip.describe(picture, path)
     again = paperclip.describe(picture, LABELS)
-    assert encoder.texts == LABELS
+    assert encoder.encoded == LABELS
     assert again["label"].tolist() == first["label"].tolist()
     path.write_text("a quasar")
     assert paperclip.describe(picture, path)["label"].tolist() == ["a quasar"]
     for labels in (["one"], ["two"], ["three"]):
         paperclip.describe(picture, labels)
-    encoder.texts.clear()
+    encoder.batches.clear()
     # What was asked for longest ago was let go.
     paperclip.describe(picture, LABELS)
-    assert encoder.texts == LABELS
+    assert encoder.encoded == LABELS
 
 
 def test_the_vocabulary_of_the_package_is_the_default(paperclip, picture):
@@ -147,7 +114,7 @@ def test_wrong_arguments(picture, encoder, options, error, message):
     paperclip = PaperclipMast(collection="/absent/other", encoder=encoder)
     with conf.set_temp("collection", "/absent/collection"), pytest.raises(error, match=message):
         paperclip.describe(**({"image": picture, "vocabulary": LABELS} | options))
-    assert encoder.texts == []
+    assert encoder.encoded == []
 
 
 def test_a_broken_picture_is_named(paperclip, tmp_path):

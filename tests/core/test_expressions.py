@@ -1,6 +1,5 @@
 """Queries by expressions and by lists, of a small collection on disk."""
 
-import hashlib
 import warnings
 from importlib.util import find_spec
 
@@ -12,52 +11,26 @@ from PIL import Image
 
 from astro_paperclip import Like, PaperclipMast
 from astro_paperclip.calibration import Bank
-from astro_paperclip.collection import Collection
 from astro_paperclip.exceptions import ImageError, InvalidQueryError, UntrainedEncoderWarning
 from astro_paperclip.images import read_image
 
 pytest.importorskip("qdrant_edge")
 
-from astro_paperclip.index import open_store, point_id
 from astro_paperclip.searching import directions, indexed
 
-DIMENSION = 8
+from . import stand_ins
+from .stand_ins import direction, make_collection
+
 N_POINTS = 25
-FINGERPRINT = "f" * 64
 
 
-def direction(content):
-    """Return a unit vector that depends on nothing but the content."""
-    seed = int.from_bytes(hashlib.sha256(content).digest()[:4], "big")
-    vector = np.random.default_rng(seed).normal(size=DIMENSION).astype(np.float32)
-    return vector / np.linalg.norm(vector)
+class Encoder(stand_ins.Encoder):
+    """Knows that some texts are the opposite of others."""
 
-
-class Encoder:
-    """Gives each text and picture a direction of its own, and keeps what it was asked at once."""
-
-    name, fingerprint, dim, context_length, trained = "fake", FINGERPRINT, DIMENSION, 6, True
-
-    def __init__(self):
-        self.batches = []
-
-    def count_tokens(self, text):
-        return len(text.split()) + 2
-
-    def encode_texts(self, texts):
-        self.batches.append(list(texts))
-        return np.stack([self.of_text(text) for text in texts])
-
-    def encode_images(self, images, views):
-        assert views == "rotations"
-        self.batches.append([read_image(image).size for image in images])
-        return np.stack([direction(read_image(image).tobytes()) for image in images])
-
-    @staticmethod
-    def of_text(text):
+    def of_text(self, text):
         if text.startswith("opposite of "):
-            return -direction(text.removeprefix("opposite of ").encode())
-        return direction(text.encode())
+            return -super().of_text(text.removeprefix("opposite of "))
+        return super().of_text(text)
 
 
 @pytest.fixture(scope="module")
@@ -68,31 +41,21 @@ def vectors():
 @pytest.fixture(scope="module")
 def collection(tmp_path_factory, vectors):
     path = tmp_path_factory.mktemp("expressions") / "collection"
-    about = {"encoder_fingerprint": FINGERPRINT, "dimension": DIMENSION, "views": "rotations"}
-    Collection.create(path, encoder_name="fake", **about)
     rows = [{"image": f"{row}.jpg", "obsid": str(100 + row)} for row in range(N_POINTS)]
-    with open_store(path, mode="w", dimension=DIMENSION, encoder=FINGERPRINT) as store:
-        store.upsert([point_id(row["image"]) for row in rows], vectors, rows)
-    return path
+    return make_collection(path, Encoder(views="rotations"), vectors, rows)
 
 
 @pytest.fixture
 def encoder():
-    return Encoder()
+    return Encoder(views="rotations")
 
 
 @pytest.fixture
 def paperclip(collection, encoder, monkeypatch):
     # The encoder counts what it is asked for, and would count the bank of queries, too.
-    monkeypatch.setattr(indexed, "text_bank", lambda encoder, folder: Bank(np.eye(DIMENSION)))
+    monkeypatch.setattr(indexed, "text_bank", lambda encoder, folder: Bank(np.eye(encoder.dim)))
     with PaperclipMast(collection=collection, encoder=encoder) as made:
         yield made
-
-
-@pytest.fixture
-def refusing(tmp_path):
-    """A query class without a collection: whoever opens it fails in another way."""
-    return PaperclipMast(collection=tmp_path / "absent")
 
 
 @pytest.fixture
@@ -199,7 +162,7 @@ class TestLists:
 
     @pytest.mark.parametrize("kind", [list, tuple, np.array])
     def test_texts(self, collection, paperclip, encoder, kind):
-        encoder.trained = False
+        encoder.trained, encoder.context_length = False, 6
         texts = list(self.TEXTS)
         with PaperclipMast(collection=collection, encoder=encoder) as other:
             notes = self.compare(
@@ -218,7 +181,8 @@ class TestLists:
                 [lambda image=image: other.query_image(image, limit=3) for image in images],
                 lambda: paperclip.query_image(images, limit=3),
             )
-        assert encoder.batches[-1] == [(8, 8), (9, 8), (10, 8), (8, 8)]
+        sizes = [read_image(image).size for image in encoder.batches[-1]]
+        assert sizes == [(8, 8), (9, 8), (10, 8), (8, 8)]
 
     def test_one_element(self, paperclip):
         (result,) = paperclip.query_text(["a"])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from astro_paperclip import PaperclipMast, conf
+from astro_paperclip import PaperclipMast
 from astro_paperclip.collection import Collection
 from astro_paperclip.exceptions import IndexMismatchError
 
@@ -11,30 +11,9 @@ pytest.importorskip("qdrant_edge")
 
 from astro_paperclip.index import open_store, point_id
 
+from .stand_ins import Encoder, direction, make_collection
+
 N_POINTS = 30
-
-
-def direction(name, dimension):
-    seed = list(f"{name}{dimension}".encode())
-    vector = np.random.default_rng(seed).normal(size=dimension).astype(np.float32)
-    return vector / np.linalg.norm(vector)
-
-
-class Encoder:
-    """Gives each text a direction of its own, in a space of its own."""
-
-    context_length, trained = 10, True
-
-    def __init__(self, name, dim):
-        self.name, self.dim, self.fingerprint = name, dim, name.ljust(64, "-")
-
-    def count_tokens(self, text):
-        return len(text.split())
-
-    def encode_texts(self, texts):
-        return np.stack([direction(text, self.dim) for text in texts])
-
-
 FIRST, SECOND, STRANGER = Encoder("first", 6), Encoder("second", 9), Encoder("stranger", 6)
 
 
@@ -42,24 +21,17 @@ FIRST, SECOND, STRANGER = Encoder("first", 6), Encoder("second", 9), Encoder("st
 def collection(tmp_path_factory):
     path = tmp_path_factory.mktemp("joined") / "collection"
     facts = {"encoder": "second", "fingerprint": SECOND.fingerprint, "views": "whole"}
-    about = {"encoder_fingerprint": FIRST.fingerprint, "dimension": FIRST.dim, "views": "whole"}
-    record = Collection.create(path, encoder_name="first", **about)
-    record.joined["better"] = facts
-    record.save()
     ids = [point_id(str(row)) for row in range(N_POINTS)]
     rows = [{"obsid": str(row + 1)} for row in range(N_POINTS)]
-    with open_store(path, mode="w", dimension=FIRST.dim, encoder=FIRST.fingerprint) as store:
-        store.upsert(ids, pictures(FIRST), rows)
+    make_collection(path, FIRST, pictures(FIRST), rows, ids=ids)
+    record = Collection.open(path)
+    record.joined["better"] = facts
+    record.save()
+    with open_store(path, mode="w") as store:
         store.add_vector("better", SECOND.dim, encoder=SECOND.fingerprint)
         # The last point was indexed later.
         store.put_vectors("better", ids[:-1], pictures(SECOND)[:-1])
     return path
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path):
-    with conf.set_temp("cache_dir", str(tmp_path)):
-        yield
 
 
 def pictures(encoder):

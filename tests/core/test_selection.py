@@ -14,43 +14,20 @@ from PIL import Image
 from regions import CircleSkyRegion
 
 from astro_paperclip import PaperclipMast, PaperclipResult
-from astro_paperclip.collection import Collection
 from astro_paperclip.columns import CONTRACT_COLUMNS
 from astro_paperclip.core import places
 from astro_paperclip.exceptions import InvalidQueryError, MaxResultsWarning, NoResultsWarning
 
 pytest.importorskip("qdrant_edge")
 
-from astro_paperclip.index import open_store, point_id
+from .stand_ins import Encoder, direction, make_collection
 
-DIMENSION = 8
 N_POINTS = 40
-FINGERPRINT = "f" * 64
-
-
-class Encoder:
-    """Gives each text and picture a direction of its own."""
-
-    name, fingerprint, dim, context_length, trained = "fake", FINGERPRINT, DIMENSION, 10, True
-
-    def count_tokens(self, text):
-        return len(text.split())
-
-    def encode_texts(self, texts):
-        return np.stack([direction(len(text)) for text in texts])
-
-    def encode_images(self, images, views):
-        return np.stack([direction(100 + len(image)) for image in images])
-
-
-def direction(seed):
-    vector = np.random.default_rng(seed).normal(size=DIMENSION).astype(np.float32)
-    return vector / np.linalg.norm(vector)
 
 
 @pytest.fixture(scope="module")
 def vectors():
-    return np.stack([direction(1000 + row) for row in range(N_POINTS)])
+    return np.stack([direction(f"{row}.jpg") for row in range(N_POINTS)])
 
 
 @pytest.fixture(scope="module")
@@ -81,11 +58,7 @@ def rows():
 @pytest.fixture(scope="module")
 def collection(tmp_path_factory, rows, vectors):
     path = tmp_path_factory.mktemp("selection") / "collection"
-    about = {"encoder_fingerprint": FINGERPRINT, "dimension": DIMENSION, "views": "whole"}
-    Collection.create(path, encoder_name="fake", **about)
-    with open_store(path, mode="w", dimension=DIMENSION, encoder=FINGERPRINT) as store:
-        store.upsert([point_id(row["image"]) for row in rows], vectors, rows)
-    return path
+    return make_collection(path, Encoder(), vectors, rows)
 
 
 @pytest.fixture
@@ -100,12 +73,6 @@ def without_encoder(collection, monkeypatch):
     with PaperclipMast(collection=collection) as made:
         monkeypatch.setattr(made, "_load_encoder", lambda record: pytest.fail("loads an encoder"))
         yield made
-
-
-@pytest.fixture
-def refusing(tmp_path):
-    """A query class without a collection: whoever opens it fails in another way."""
-    return PaperclipMast(collection=tmp_path / "absent")
 
 
 def numbers(result):
@@ -161,7 +128,7 @@ class TestRegion:
         centre = SkyCoord(0.5, 41, unit="deg")
         result = paperclip.query_region(centre, radius=0.4, text="a galaxy", limit=5)
         inside = list(overlapping(rows, centre, 0.4 * u.deg))
-        scores = vectors[inside] @ direction(len("a galaxy"))
+        scores = vectors[inside] @ direction("a galaxy")
         order = np.argsort(-scores)[:5]
         assert numbers(result) == [inside[place] for place in order]
         np.testing.assert_allclose(result["score"], scores[order], atol=1e-5)
@@ -251,13 +218,12 @@ class TestCriteria:
             _, counts = np.unique(result["proposal_id"], return_counts=True)
             assert counts.tolist() == [2] * 5
 
-    def test_several_contents_count_the_same(self, paperclip, vectors, tmp_path):
-        picture = tmp_path / "picture.png"
-        Image.new("RGB", (8, 8)).save(picture)
+    def test_several_contents_count_the_same(self, paperclip, vectors, picture):
         result = paperclip.query_criteria(
             text="a galaxy", image=picture, similar_to=24_000_003, limit=N_POINTS
         )
-        parts = direction(len("a galaxy")) + direction(100 + picture.stat().st_size) + vectors[3]
+        pixels = np.asarray(Image.open(picture))
+        parts = direction("a galaxy") + direction(pixels.tobytes()) + vectors[3]
         scores = vectors @ parts / np.linalg.norm(parts)
         order = [row for row in np.argsort(-scores) if row != 3]
         assert numbers(result) == order

@@ -5,7 +5,6 @@ import pytest
 
 from astro_paperclip import PaperclipMast
 from astro_paperclip.calibration import Bank
-from astro_paperclip.collection import Collection
 from astro_paperclip.core.telling import told
 from astro_paperclip.exceptions import InvalidQueryError
 from astro_paperclip.logger import log
@@ -13,44 +12,29 @@ from astro_paperclip.searching import indexed
 
 pytest.importorskip("qdrant_edge")
 
-from astro_paperclip.index import open_store, planning, point_id
+from astro_paperclip.index import planning
 
-DIMENSION, N_POINTS, FINGERPRINT = 4, 12, "a" * 64
+from .stand_ins import Encoder, make_collection
 
-
-class Encoder:
-    name, fingerprint, dim, context_length, trained = "fake", FINGERPRINT, DIMENSION, 10, True
-
-    def count_tokens(self, text):
-        return 3
-
-    def encode_texts(self, texts):
-        return np.eye(DIMENSION, dtype=np.float32)[[0] * len(texts)]
-
-    def encode_images(self, images, views):
-        return np.eye(DIMENSION, dtype=np.float32)[[1] * len(images)]
+N_POINTS = 12
 
 
 @pytest.fixture(scope="module")
 def collection(tmp_path_factory):
     path = tmp_path_factory.mktemp("telling") / "collection"
-    about = {"encoder_fingerprint": FINGERPRINT, "dimension": DIMENSION, "views": "whole"}
-    Collection.create(path, encoder_name="fake", **about)
     rows = [
         {"obsid": str(1 + row), "instrument_name": ["ACS/WFC", "WFC3/IR"][row % 2]}
-        | {"s_ra": 10.0, "s_dec": 20.0}
+        | {"image": f"{row}.jpg", "s_ra": 10.0, "s_dec": 20.0}
         for row in range(N_POINTS)
     ]
-    vectors = np.random.default_rng(1).normal(size=(N_POINTS, DIMENSION))
-    with open_store(path, mode="w", dimension=DIMENSION, encoder=FINGERPRINT) as store:
-        store.upsert([point_id(str(row)) for row in range(N_POINTS)], vectors, rows)
-    return path
+    vectors = np.random.default_rng(1).normal(size=(N_POINTS, Encoder().dim))
+    return make_collection(path, Encoder(), vectors, rows)
 
 
 @pytest.fixture
 def paperclip(collection, monkeypatch):
-    monkeypatch.setattr(indexed, "text_bank", lambda encoder, folder: Bank(np.eye(DIMENSION)))
-    with PaperclipMast(collection=collection, encoder=Encoder()) as made:
+    monkeypatch.setattr(indexed, "text_bank", lambda encoder, folder: Bank(np.eye(encoder.dim)))
+    with PaperclipMast(collection=collection, encoder=Encoder(context_length=100)) as made:
         yield made
 
 
