@@ -12,20 +12,12 @@ variable ``PAPERCLIP_SHARED`` names (default ``../shared``).
 
 import argparse
 import tempfile
-from pathlib import Path
 
 import numpy as np
-from arms import (
-    add_arguments,
-    cells,
-    changed,
-    held_out_pairs,
-    read_sets,
-    run_missing,
-    trained_encoder,
-)
+from arms import add_arguments, cells, changed, measure_arm, read_sets, run_missing
 from astropy.table import Table
 
+from astro_paperclip.encoders import Encoder
 from astro_paperclip.evaluation import evaluate
 from astro_paperclip.training import FineTuneRecipe, HeadRecipe
 
@@ -72,30 +64,20 @@ def with_settings(recipe: FineTuneRecipe, other: FineTuneRecipe, names: tuple) -
 
 def measure(name: str, pairs: Table, seed: int, images_seen: int, changes: dict) -> dict:
     """Train one arm with one seed, and return what its held-out groups say."""
-    method, recipe = arms()[name]
-    held_out = held_out_pairs(pairs, seed)
+    options = {"images_seen": images_seen, "changes": changes, "shuffle_pairs": "shuffled" in name}
+    return measure_arm(pairs, *arms()[name], accuracies, seed=seed, **options)
+
+
+def accuracies(held_out: Table, encoder: Encoder) -> dict:
+    """Return how well images find their captions, by each protocol."""
     with tempfile.TemporaryDirectory() as folder:
-        encoder, seconds = trained_encoder(
-            pairs,
-            method,
-            recipe,
-            Path(folder),
-            seed=seed,
-            images_seen=images_seen,
-            changes=changes,
-            shuffle_pairs="shuffled" in name,
-        )
-        found = {}
-        for part in np.unique(held_out["set"]):
-            metrics = evaluate(held_out[held_out["set"] == part], encoder, folder)
-            found[str(part)] = {
-                protocol: {
-                    "top_percent": metrics["protocols"][protocol]["image_to_text"]["top_percent"],
-                    "auc": metrics["protocols"][protocol]["image_to_text"]["auc"],
-                }
-                for protocol in ("paper", "grouped")
-            }
-    return {"seconds": seconds, "found": found}
+        protocols = evaluate(held_out, encoder, folder)["protocols"]
+    return {
+        protocol: {
+            name: protocols[protocol]["image_to_text"][name] for name in ("top_percent", "auc")
+        }
+        for protocol in ("paper", "grouped")
+    }
 
 
 def print_table(lines: list[dict]) -> None:

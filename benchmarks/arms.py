@@ -7,6 +7,7 @@ variable ``PAPERCLIP_SHARED`` names (default ``../shared``).
 import argparse
 import json
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -44,10 +45,27 @@ def changed(recipe: FineTuneRecipe | HeadRecipe, **changes) -> FineTuneRecipe | 
     return type(recipe)(**(recipe.as_dict() | changes))
 
 
-def held_out_pairs(pairs: Table, seed: int) -> Table:
-    """Return the pairs that no arm is trained on with a seed."""
+def measure_arm(
+    pairs: Table,
+    method: str,
+    recipe: FineTuneRecipe | HeadRecipe | None,
+    measure: Callable[[Table, encoders.Encoder], dict],
+    *,
+    seed: int,
+    **options,
+) -> dict:
+    """Train one arm with one seed, and measure each set's pairs that it was not trained on."""
     data = divide_pairs(pairs, None, validation_fraction=VALIDATION_FRACTION, seed=seed)
-    return pairs[data.held_out]
+    held_out = pairs[data.held_out]
+    with tempfile.TemporaryDirectory() as folder:
+        encoder, seconds = trained_encoder(
+            pairs, method, recipe, Path(folder), seed=seed, **options
+        )
+        found = {
+            str(part): measure(held_out[held_out["set"] == part], encoder)
+            for part in np.unique(held_out["set"])
+        }
+    return {"seconds": seconds, "found": found}
 
 
 def trained_encoder(

@@ -13,11 +13,9 @@ interrupted benchmark goes on where it stopped.
 """
 
 import argparse
-import tempfile
-from pathlib import Path
 
 import numpy as np
-from arms import add_arguments, cells, held_out_pairs, read_sets, run_missing, trained_encoder
+from arms import add_arguments, cells, measure_arm, read_sets, run_missing
 from astropy.table import Table
 
 from astro_paperclip.encoders import Encoder
@@ -54,7 +52,6 @@ def measure(
     name: str, method: str, pairs: Table, seed: int, images_seen: int, changes: dict
 ) -> dict:
     """Train one arm with one seed, and return what it finds by each kind of caption."""
-    held_out = held_out_pairs(pairs, seed)
     shares, recipe = ARMS[name], None
     if shares is None:
         method = "none"
@@ -62,25 +59,17 @@ def measure(
         recipe = HeadRecipe(captions=shares)
     else:
         recipe = FineTuneRecipe.preset("improved", captions=shares)
-    with tempfile.TemporaryDirectory() as folder:
-        encoder, seconds = trained_encoder(
-            pairs,
-            method,
-            recipe,
-            Path(folder),
-            seed=seed,
-            images_seen=images_seen,
-            changes=changes,
-        )
-        found = {}
-        for part in np.unique(held_out["set"]):
-            rows = held_out[held_out["set"] == part]
-            images = encoder.encode_images(list(rows["image"]))
-            found[str(part)] = {
-                kind: grouped_accuracy(images, rows[column], rows["group_id"], encoder)
-                for kind, column in COLUMN_OF.items()
-            }
-    return {"seconds": seconds, "found": found}
+    options = {"seed": seed, "images_seen": images_seen, "changes": changes}
+    return measure_arm(pairs, method, recipe, accuracies, **options)
+
+
+def accuracies(held_out: Table, encoder: Encoder) -> dict:
+    """Return how well images find each kind of caption of theirs."""
+    images = encoder.encode_images(list(held_out["image"]))
+    return {
+        kind: grouped_accuracy(images, held_out[column], held_out["group_id"], encoder)
+        for kind, column in COLUMN_OF.items()
+    }
 
 
 def grouped_accuracy(
