@@ -134,22 +134,21 @@ def document(title: str, head: str, body: str, origin: str = "") -> str:
     return _PAGE.substitute(title=html.escape(title), head=head, body=body, origin=origin)
 
 
-def link(text: str, url: str) -> str:
+def link(inner: str, url: str) -> str:
     """Make a link that opens in a window of its own.
 
     Parameters
     ----------
-    text : str
-        What is read; escaped here.
+    inner : str
+        HTML: what is read or seen.
     url : str
         Where it leads; "" for nowhere.
 
     Returns
     -------
     str
-        HTML: the text alone where there is no address.
+        HTML: what was given alone where there is no address.
     """
     if not url:
-        return html.escape(text)
-    address = html.escape(url)
-    return f'<a href="{address}" target="_blank" rel="noopener noreferrer">{html.escape(text)}</a>'
+        return inner
+    return f'<a href="{html.escape(url)}" target="_blank" rel="noopener noreferrer">{inner}</a>'

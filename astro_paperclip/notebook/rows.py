@@ -125,10 +125,7 @@ def picture_html(row: Row, picture: Thumbnail | None) -> str:
         f'<img src="{html.escape(picture.source)}" alt="{html.escape(described)}"{size} '
         'loading="lazy" referrerpolicy="no-referrer">'
     )
-    address = html.escape(_picture_at_mast(row))
-    if not address:
-        return element
-    return f'<a href="{address}" target="_blank" rel="noopener noreferrer">{element}</a>'
+    return link(element, _picture_at_mast(row))
 
 
 def cell_text(row: Row, name: str) -> str:
@@ -144,11 +141,12 @@ def cell_text(row: Row, name: str) -> str:
 def linked_cell(row: Row, name: str) -> str:
     """Make the HTML of one cell: its text, with a link where there is a page about it."""
     text = cell_text(row, name)
+    address = ""
     if name == "obsid":
-        return link(text, portal_url(text))
-    if name == "proposal_id":
-        return link(text, proposal_url(text, cell_text(row, "obs_collection")))
-    return html.escape(text)
+        address = portal_url(text)
+    elif name == "proposal_id":
+        address = proposal_url(text, cell_text(row, "obs_collection"))
+    return link(html.escape(text), address)
 
 
 def name_of(row: Row) -> str:
