@@ -9,6 +9,7 @@ from astropy.table import Row, Table
 
 from astro_paperclip.exceptions import InvalidQueryError
 from astro_paperclip.files import written_whole
+from astro_paperclip.notebook.rows import texts_of
 from astro_paperclip.notebook.tiles import TileStyle, draw_tiles, read_tile
 
 if TYPE_CHECKING:
@@ -176,8 +177,8 @@ def _draw_tile(axes: "Axes", row: Row) -> None:
     axes.imshow(read_tile(path, _FRAME), interpolation="lanczos")
     for spine in axes.spines.values():
         spine.set_color(_FRAME)
-    name = _shorten(_first(row, _NAMES), 26)
-    details = " · ".join(_shorten(text, 12) for text in _all(row, _DETAILS))
+    name = _shorten(next(iter(texts_of(row, _NAMES)), ""), 26)
+    details = " · ".join(_shorten(text, 12) for text in texts_of(row, _DETAILS))
     axes.set_xlabel(
         f"{row['rank']}   {name}",
         color=_TEXT,
@@ -196,16 +197,6 @@ def _draw_tile(axes: "Axes", row: Row) -> None:
         va="top",
         parse_math=False,
     )
-
-
-def _all(row: Row, names: tuple[str, ...]) -> list[str]:
-    """Return what a row says under some names, without what it does not."""
-    known = (row[name] for name in names if name in row.colnames)
-    return [str(value) for value in known if value is not np.ma.masked and str(value).strip()]
-
-
-def _first(row: Row, names: tuple[str, ...]) -> str:
-    return next(iter(_all(row, names)), "")
 
 
 def _shorten(text: str, length: int) -> str:

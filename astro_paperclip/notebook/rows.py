@@ -1,6 +1,7 @@
 """What a page says of each observation: its picture, its words, its links."""
 
 import html
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ __all__ = [
     "name_of",
     "picture_html",
     "pictures_of",
+    "texts_of",
     "web_origin",
 ]
 
@@ -151,12 +153,17 @@ def linked_cell(row: Row, name: str) -> str:
 
 def name_of(row: Row) -> str:
     """Return what an observation is of: its target, else the best that is known."""
-    return next(filter(None, (cell_text(row, name) for name in _NAMES)), "")
+    return next(iter(texts_of(row, _NAMES)), "")
 
 
 def details_of(row: Row) -> list[str]:
     """Return which instrument and filters an observation was made with."""
-    return [text for text in (cell_text(row, name) for name in _DETAILS) if text]
+    return texts_of(row, _DETAILS)
+
+
+def texts_of(row: Row, names: Iterable[str]) -> list[str]:
+    """Return what a table says in some cells, without those where nothing is known."""
+    return [text for text in (cell_text(row, name) for name in names) if text]
 
 
 def _picture_at_mast(row: Row) -> str:
