@@ -7,18 +7,15 @@ import subprocess
 import sys
 from collections import namedtuple
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from astro_paperclip import PaperclipMastClass, encoders
 from astro_paperclip.building import describe_collection, index_pairs
 from astro_paperclip.calibration.bank import BANK_FILE, bank_texts
 from astro_paperclip.collection import Collection
-from astro_paperclip.encoders import Encoder
 from astro_paperclip.exceptions import (
     CollectionError,
     CollectionInterruptedWarning,
@@ -33,49 +30,15 @@ from astro_paperclip.exceptions import (
 from astro_paperclip.index import open_store, point_id
 from astro_paperclip.pairs import read_pairs
 
+from .stand_ins import Averages
+
 N_PICTURES = 10
-DIM = 12
-
-
-class FakeEncoder(Encoder):
-    """Averages colours over a grid of 2 x 2, and remembers what it encoded."""
-
-    name = "fake"
-    dim = DIM
-    trained = True
-    folder = None
-    device = torch.device("meta")  # not a CPU: batches are encoded one after the other
-
-    def __init__(self, fingerprint="f" * 64):
-        self.fingerprint = fingerprint
-        self.pixels = SimpleNamespace(size=16)
-        self.n_encoded = 0
-        self.views = set()
-        self.fails_after = None
-
-    def encode_texts(self, texts):
-        return np.eye(DIM, dtype=np.float32)[[len(text) % DIM for text in texts]]
-
-    def encode_squares(self, squares, views="whole"):
-        if self.fails_after is not None and self.n_encoded >= self.fails_after:
-            raise KeyboardInterrupt
-        self.n_encoded += len(squares)
-        self.views.add(views)
-        return self.vectors(squares)
-
-    @staticmethod
-    def vectors(squares):
-        """Return unit vectors, shape (n, 12)."""
-        n, size = squares.shape[:2]
-        grid = squares.reshape(n, 2, size // 2, 2, size // 2, 3).astype(float)
-        means = grid.mean(axis=(2, 4)).reshape(n, -1) + 1
-        return (means / np.linalg.norm(means, axis=1, keepdims=True)).astype(np.float32)
 
 
 @pytest.fixture
 def encoder():
     """An encoder that tells what it was asked."""
-    return FakeEncoder()
+    return Averages()
 
 
 def write_pictures(folder, count=N_PICTURES, seed=0):
@@ -121,7 +84,7 @@ def template(tmp_path_factory):
     home = tmp_path_factory.mktemp("template") / "collection"
     write_pictures(home / "pictures")
     write_csv(home / "pairs.csv", range(N_PICTURES))
-    encoder = FakeEncoder()
+    encoder = Averages()
     report = index_pairs(home, home / "pairs.csv", encoder, batch_size=2, progress=False)
     assert counts(report) == (10, 10, 0, 0, 10)
     assert encoder.n_encoded == 10
@@ -398,7 +361,7 @@ class TestRefusals:
         write_pictures(home / "pictures", 12)
         write_csv(home / "pairs.csv", range(12))
         before = content_of(home)
-        given = FakeEncoder("0" * 64) if change == "encoder" else "rotations"
+        given = Averages("other") if change == "encoder" else "rotations"
         with pytest.raises(IndexMismatchError, match="another directory"):
             index_home(**{change: given})
         assert content_of(home) == before
@@ -449,14 +412,14 @@ class TestInterruption:
 
     @pytest.mark.parametrize("after", [0, 4])
     def test_ctrl_c(self, index, folder, template, after):
-        interrupted = FakeEncoder()
+        interrupted = Averages()
         interrupted.fails_after = after
         with pytest.raises(KeyboardInterrupt):
             index(encoder=interrupted)
         if after:
             with pytest.warns(CollectionInterruptedWarning):
                 assert describe_collection(folder / "collection")["points"] == after
-        resumed = FakeEncoder()
+        resumed = Averages()
         assert counts(index(encoder=resumed)) == (10, 10 - after, after, 0, 10)
         assert resumed.n_encoded == 10 - after
         assert_same_points(folder / "collection", template)
@@ -516,7 +479,7 @@ class TestDescription:
             "state": "complete",
             "encoder": "fake",
             "fingerprint": encoder.fingerprint,
-            "dimension": DIM,
+            "dimension": encoder.dim,
             "views": "whole",
         }
 

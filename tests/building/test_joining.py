@@ -1,17 +1,14 @@
 """A second encoder joins a collection, with encoders whose vectors can be worked out by hand."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from astro_paperclip.building import describe_collection, index_pairs, join_encoder
 from astro_paperclip.cli.main import main
 from astro_paperclip.collection import Collection
-from astro_paperclip.encoders import Encoder
 from astro_paperclip.exceptions import (
     CollectionError,
     IndexMismatchError,
@@ -21,35 +18,9 @@ from astro_paperclip.exceptions import (
 from astro_paperclip.images import letterbox
 from astro_paperclip.index import open_store
 
+from .stand_ins import Averages
+
 N_PICTURES = 7
-
-
-class Averages(Encoder):
-    """Averages colours over a grid, and counts what it encoded."""
-
-    trained = True
-    dim = None
-    folder = None
-    device = torch.device("meta")  # not a CPU: batches are encoded one after the other
-
-    def __init__(self, name, cells):
-        self.name, self.fingerprint = name, name.ljust(64, "-")
-        self.cells, self.dim = cells, 3 * cells**2
-        self.pixels = SimpleNamespace(size=16)
-        self.n_encoded = 0
-        self.fails_after = None
-
-    def encode_squares(self, squares, views="whole"):
-        if self.fails_after is not None and self.n_encoded >= self.fails_after:
-            raise KeyboardInterrupt
-        self.n_encoded += len(squares)
-        size = 16 // self.cells
-        grid = squares.reshape(-1, self.cells, size, self.cells, size, 3).astype(float)
-        means = grid.mean(axis=(2, 4)).reshape(len(squares), -1) + 1
-        return (means / np.linalg.norm(means, axis=1, keepdims=True)).astype(np.float32)
-
-    def encode_texts(self, texts):
-        return np.full((len(texts), self.dim), self.dim**-0.5, np.float32)
 
 
 @pytest.fixture
