@@ -48,6 +48,18 @@ def own_cache(tmp_path_factory):
         yield
 
 
+@pytest.fixture
+def picture(tmp_path):
+    """Return the path of a small picture in colour."""
+    import numpy as np
+    from PIL import Image
+
+    path = tmp_path / "m51.png"
+    pixels = np.random.default_rng(1).integers(0, 200, (32, 48, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
 @pytest.fixture(scope="session")
 def compact():
     """Return the encoder that needs no download, on the CPU; tests only read it."""

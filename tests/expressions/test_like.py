@@ -17,14 +17,6 @@ from astro_paperclip.exceptions import ImageError, InvalidQueryError
 from astro_paperclip.expressions import Observations, Picture, Words
 
 
-@pytest.fixture
-def picture(tmp_path):
-    path = tmp_path / "m51.png"
-    pixels = np.random.default_rng(1).integers(0, 200, (16, 12, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(path)
-    return path
-
-
 def parts(like):
     return [(term.weight, term.content) for term in like.terms]
 
