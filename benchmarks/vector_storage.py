@@ -19,7 +19,7 @@ import numpy as np
 import qdrant_edge
 
 from astro_paperclip.index import Profile, Store, create_index, open_store, point_id
-from astro_paperclip.index.embedded.graph import size_on_disk
+from astro_paperclip.index.embedded.packing import size_on_disk
 from astro_paperclip.index.engine import VECTOR
 
 NEAREST = 20

@@ -13,11 +13,12 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         subparsers,
         "index finish",
         run,
-        summary="build the graph of an index, which ends its loading",
+        summary="pack an index and build its graph, which ends its loading",
         description=(
-            "Build the graph by which many points are searched fast. In a directory it is worth\n"
-            "it for more than 300,000 points, and takes about 22 minutes for a million, and twice\n"
-            "the disk meanwhile; with --force it is built for fewer, too. Points that are added\n"
+            "In a directory more than 50,000 new points are packed, a form that opens in a third\n"
+            "of the time; more than 300,000 get a graph, too, by which many are searched fast.\n"
+            "That takes about 22 minutes for a million, and both take twice the disk meanwhile;\n"
+            "with --force the graph is built for fewer, too. Points that are added\n"
             "later are found all the same; they join the graph when this is done again. A Qdrant\n"
             "server builds the graph of a collection that was made for a bulk load; this waits\n"
             "until it has done so, and 'index copy' does that in the end. A directory that is\n"

@@ -63,12 +63,13 @@ def create_index(
 def finish_index(
     location: str | os.PathLike, *, progress: bool = True, force: bool = False
 ) -> bool:
-    """End a bulk load: build the graph that fast searches of many points follow.
+    """End a bulk load: pack the points, and build the graph that fast searches of many follow.
 
-    In a directory this process builds it, by another one that it starts. That takes some 22
-    minutes for a million vectors of 512 components, and as much disk again meanwhile. It is worth
-    it for more than 300,000 points: fewer are compared one by one in milliseconds, and none is
-    missed. Points that are added later are found, too; they join the graph when this is called
+    In a directory this process does it, by another one that it starts. More than 50,000 new points
+    are packed: written once more in a form that opens in a third of the time. More than 300,000
+    points get a graph, too, which takes some 22 minutes for a million vectors of 512 components:
+    fewer are compared one by one in milliseconds, and none is missed. Both need as much disk again
+    meanwhile. Points that are added later are found, too; they join the graph when this is called
     again. Interrupting it loses nothing but the work.
 
     A server builds the graph itself, where the profile of the collection has one to build after

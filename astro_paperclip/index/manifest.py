@@ -11,7 +11,7 @@ __all__ = ["BUILDING", "COMPLETE", "INTERRUPTED", "WRITING", "Manifest", "how_to
 COMPLETE = "complete"
 WRITING = "writing"
 BUILDING = "building"
-"""The graph of a complete index is being built, or this was broken off: all points are there."""
+"""A complete index is being packed or linked, or this was broken off: all points are there."""
 
 INTERRUPTED = "interrupted"
 """Writing was broken off; everything that had been stored was brought in order since."""
@@ -48,6 +48,8 @@ class Manifest:
     vectors : dict
         Vectors that joined the main one, by name: ``dimension``, ``encoder`` and ``count``, the
         number of points that had it at the last flush.
+    has_graph : bool
+        Whether the points that the engine has packed are linked by a graph, too.
     """
 
     dimension: int
@@ -62,6 +64,7 @@ class Manifest:
     collection: dict[str, Any] = field(default_factory=dict)
     profile: dict[str, Any] = field(default_factory=dict)
     vectors: dict[str, dict[str, Any]] = field(default_factory=dict)
+    has_graph: bool = True
 
     @classmethod
     def from_content(

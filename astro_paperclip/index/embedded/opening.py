@@ -18,7 +18,7 @@ from astro_paperclip.index.embedded.files import (
     read_manifest,
     write_manifest,
 )
-from astro_paperclip.index.embedded.graph import remove_remains
+from astro_paperclip.index.embedded.packing import remove_remains
 from astro_paperclip.index.embedded.shard import Shard, engine_version
 from astro_paperclip.index.engine import VECTOR
 from astro_paperclip.index.locking import IndexLock
@@ -194,6 +194,7 @@ class OpenedFolder(StoreWriter):
 
     def _hold(self, shard: Shard) -> None:
         self._held.callback(shard.close)
+        shard.has_graph = self._manifest.has_graph
         self._engine = shard
 
     def _release(self) -> None:

@@ -36,6 +36,13 @@ _INDEX_PARAMETERS = {
     "integer": partial(qdrant_edge.IntegerIndexParams, lookup=True, range=False),
 }
 
+_LOOKED_UP = frozenset({"instrument_name", "t_min"})
+"""Fields whose index is kept in memory once the points are packed.
+
+Filters ask it of many points, one by one, which takes twice as long in a file. The others give a
+list of points, and would be most of what is read when an index is opened.
+"""
+
 _DISTANCE = qdrant_edge.Distance.Cosine
 _DATATYPES = {
     "float32": qdrant_edge.VectorStorageDatatype.Float32,
@@ -62,6 +69,11 @@ class Shard:
         The index's folder, named in messages.
     view : `~pathlib.Path`, optional
         A temporary folder to remove when the shard is closed.
+
+    Attributes
+    ----------
+    has_graph : bool
+        Whether packed points are linked by a graph; the engine does not tell.
     """
 
     dialect = EdgeDialect()
@@ -72,6 +84,7 @@ class Shard:
         self._view = view
         self._process = os.getpid()
         self._lock = threading.Lock()
+        self.has_graph = True
 
     @classmethod
     def create(cls, path: Path, folder: Path, dimension: int, datatype: str) -> "Shard":
@@ -136,8 +149,12 @@ class Shard:
     def create_missing_indexes(self) -> None:
         """Make those indexes of payload fields that are not there."""
         for field in INDEXED_FIELDS.keys() - self.call("info").payload_schema.keys():
-            # Links in a graph for each indexed value cost four times the build and still miss.
-            parameters = _INDEX_PARAMETERS[INDEXED_FIELDS[field]](enable_hnsw=False)
+            memory = "Pinned" if field in _LOOKED_UP else "Cold"
+            parameters = _INDEX_PARAMETERS[INDEXED_FIELDS[field]](
+                # Links in a graph for each indexed value cost four times the build and still miss.
+                enable_hnsw=False,
+                memory=getattr(qdrant_edge.Memory, memory),
+            )
             operation = qdrant_edge.UpdateOperation.create_field_index(field, parameters)
             self.call("update", operation)
 
@@ -289,6 +306,10 @@ class Shard:
 
     def graph_size(self) -> int:
         """Return about how many vectors are in a graph."""
+        return self.packed_size() if self.has_graph else 0
+
+    def packed_size(self) -> int:
+        """Return about how many vectors are in the form that is only read."""
         # The engine's number has the words in it, which always have an index.
         words = self.estimate(_HAS_WORDS)
         return max(0, self.call("info").indexed_vectors_count - words)

@@ -9,7 +9,7 @@ import json
 import os
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,14 @@ from astro_paperclip.index.embedded.files import (
     file_sizes,
     write_manifest,
 )
-from astro_paperclip.index.embedded.graph import (
+from astro_paperclip.index.embedded.opening import INDEX, OpenedFolder
+from astro_paperclip.index.embedded.packing import (
     build_graph,
     is_worth_a_graph,
+    is_worth_packing,
+    pack,
     size_on_disk,
 )
-from astro_paperclip.index.embedded.opening import INDEX, OpenedFolder
 from astro_paperclip.index.embedded.shard import Shard
 from astro_paperclip.index.engine import VECTOR
 from astro_paperclip.index.manifest import (
@@ -211,7 +213,7 @@ class EmbeddedStore(OpenedFolder):
         }
 
     def finish(self, progress: bool, *, force: bool = False) -> bool:
-        """Build the graph, or bring it up to date, where it is worth it.
+        """Build the graph, or bring it up to date, or else pack the points, where it is worth it.
 
         An interruption loses nothing: everything is searched as before.
 
@@ -232,26 +234,38 @@ class EmbeddedStore(OpenedFolder):
         DiskSpaceError
             If the disk is too full for a second copy of everything.
         CollectionError
-            If the graph could not be built.
+            If the graph could not be built, or the points not be packed.
         """
         self._check_writable()
         count = self.count()
         if not count:
             return False
+        shard, folder = self._shard_folder, self._folder
         has_graph = self._engine.graph_size() > _LEAST_OF_A_GRAPH * count
-        if not (force or has_graph or is_worth_a_graph(count)):
-            return False
+        if force or has_graph or is_worth_a_graph(count):
+            with self._given_away("Building the graph"):
+                build_graph(shard, folder, self._made_with, count, progress)
+                self._record(has_graph=True)
+            return True
+        if is_worth_packing(count - self._engine.packed_size()):
+            with self._given_away("Packing the points"):
+                # What is packed when this process is killed must not pass for a graph.
+                self._record(has_graph=False)
+                pack(shard, folder, count, progress)
+        return False
+
+    @contextmanager
+    def _given_away(self, task: str) -> Iterator[None]:
+        """Leave the shard to another process while the block lasts."""
         if self._has_written:
             self.flush()
-        shard = self._shard_folder
-        check_room(self._location, 2 * size_on_disk(shard), "Building the graph", "build it again")
+        check_room(self._location, 2 * size_on_disk(self._shard_folder), task, "try it again")
         self._record(state=BUILDING if self._manifest.state == COMPLETE else WRITING)
         self._engine.close()
         try:
-            build_graph(shard, self._folder, self._made_with, count, progress)
+            yield
         finally:
             self._load()
-        return True
 
     def _record(self, **changes: Any) -> None:
         self._manifest = replace(self._manifest, **changes)

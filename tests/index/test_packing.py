@@ -1,4 +1,4 @@
-"""The graph of an index in a directory, against brute force, and all that can go wrong."""
+"""Packing an index in a directory and its graph, against brute force, and what can go wrong."""
 
 import json
 import os
@@ -25,9 +25,10 @@ from astro_paperclip.index import (
     finish_index,
     locking,
     open_store,
+    planning,
     point_id,
 )
-from astro_paperclip.index.embedded import graph
+from astro_paperclip.index.embedded import packing
 from astro_paperclip.index.embedded import shard as shard_module
 from astro_paperclip.index.engine import VECTOR
 
@@ -147,7 +148,7 @@ def builder_of(process, location):
 
 class TestBuilding:
     def test_readers_find_the_nearest_by_it(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(graph, "_FULL_SCAN_THRESHOLD", 1)
+        monkeypatch.setattr(packing, "_FULL_SCAN_THRESHOLD", 1)
         points = make_points(1500)
         with open_store(tmp_path, mode="w") as store:
             store.upsert(points.ids, points.vectors, points.payloads)
@@ -164,7 +165,7 @@ class TestBuilding:
         before = sorted(shard_of(location).rglob("*"))
         assert not finish_index(location, progress=False)
         assert sorted(shard_of(location).rglob("*")) == before
-        monkeypatch.setattr(graph, "_MOST_WITHOUT_GRAPH", 399)
+        monkeypatch.setattr(packing, "_MOST_WITHOUT_GRAPH", 399)
         assert finish_index(location, progress=False)
         with open_store(location) as store:
             assert store._engine.graph_size() == 400
@@ -246,6 +247,68 @@ class TestBuilding:
         assert capsys.readouterr() == (f"{location} has its graph.\n", "")
 
 
+class TestPacking:
+    @pytest.fixture
+    def packed(self, location, monkeypatch):
+        monkeypatch.setattr(packing, "_MOST_UNPACKED", 399)
+        assert not finish_index(location, progress=False)
+        return location
+
+    def test_nothing_changes_but_the_form(self, packed, points):
+        with open_store(packed) as store, open_store(packed) as other:
+            assert store._engine.packed_size() == 400
+            assert_holds(store, points)
+            assert_whole(other, points)
+            assert store.info()["state"] == "complete"
+
+    def test_what_is_packed_is_not_taken_for_a_graph(self, packed, points, monkeypatch):
+        monkeypatch.setattr(planning, "MOST_COMPARED", 10)
+        with open_store(packed) as store:
+            assert store._engine.graph_size() == 0
+            assert str(store.plan()).startswith("exactly")
+            hits = store.search(points.vectors[7], limit=30)
+            assert [hit.id for hit in hits] == points.ranking(points.vectors[7])[0][:30]
+
+    def test_few_that_come_later_are_not_packed_at_once(self, packed, points):
+        later = make_points(50, seed=9)
+        with open_store(packed, mode="w") as store:
+            store.upsert(later.ids, later.vectors, later.payloads)
+            store.upsert(points.ids[:1], -points.vectors[:1], points.payloads[:1])
+        before = sorted(shard_of(packed).rglob("*"))
+        assert not finish_index(packed, progress=False)
+        assert sorted(shard_of(packed).rglob("*")) == before
+        with open_store(packed) as store:
+            assert store.count() == 450
+            assert store.search(later.vectors[3], limit=1)[0].id == later.ids[3]
+            assert store.search(-points.vectors[0], limit=1)[0].id == points.ids[0]
+
+    def test_a_graph_later(self, packed, points, monkeypatch):
+        monkeypatch.setattr(packing, "_FULL_SCAN_THRESHOLD", 1)
+        assert finish_index(packed, progress=False, force=True)
+        with open_store(packed) as store:
+            assert store._engine.graph_size() == 400
+            assert recall(store, points) > 0.99
+
+    def test_one_that_fails_leaves_what_was_there(self, location, points, tmp_path, monkeypatch):
+        script = tmp_path / "packer.py"
+        script.write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+        with monkeypatch.context() as patch:
+            patch.setattr(packing.packing_process, "__file__", str(script))
+            patch.setattr(packing, "_MOST_UNPACKED", 399)
+            with pytest.raises(CollectionError, match=r"packing the points in .* by signal 9"):
+                finish_index(location, progress=False)
+        with open_store(location) as store:
+            assert store._engine.graph_size() == 0
+            assert_holds(store, points)
+
+    def test_command(self, location, capsys, monkeypatch):
+        monkeypatch.setattr(packing, "_MOST_UNPACKED", 399)
+        assert main(["index", "finish", str(location)]) == 0
+        shown = capsys.readouterr()
+        assert "packing the points" in shown.err
+        assert "got no graph" in shown.out
+
+
 class TestFailures:
     @pytest.mark.parametrize(
         ("code", "error", "message"),
@@ -253,8 +316,8 @@ class TestFailures:
             ("os.kill(os.getpid(), signal.SIGBUS)", DiskSpaceError, "disk filled up"),
             ("sys.exit('a panic: No space left on device')", DiskSpaceError, "disk filled up"),
             ("os.kill(os.getpid(), signal.SIGKILL)", CollectionError, "signal 9.*out of memory"),
-            ("sys.exit('what went wrong')", CollectionError, "built: what went wrong"),
-            ("print(7)", CollectionError, "7 of 400 points are in the graph"),
+            ("sys.exit('what went wrong')", CollectionError, "failed: what went wrong"),
+            ("print(7)", CollectionError, "7 of 400 points are done"),
         ],
     )
     def test_a_builder_that_fails(
@@ -264,7 +327,7 @@ class TestFailures:
         script.write_text(f"import json, os, signal, sys\nfrom pathlib import Path\n"
             "shard = Path(json.loads(sys.argv[1])['shard'])\n"
             f"(shard / 'temp_segments' / 'half').mkdir(parents=True)\n{code}")  # fmt: skip
-        monkeypatch.setattr(graph.graph_process, "__file__", str(script))
+        monkeypatch.setattr(packing.packing_process, "__file__", str(script))
         with pytest.raises(error, match=message) as caught:
             finish_index(location, progress=False, force=True)
         assert str(location) in str(caught.value)

@@ -1,9 +1,9 @@
-"""Builds the graph of a shard: run as a script, in a process of its own.
+"""Packs a shard and links its points by a graph: run as a script, in a process of its own.
 
-The engine holds Python's lock while it builds, so that a process that did this beside other
+The engine holds Python's lock while it does, so that a process that did this beside other
 things would answer nothing for minutes, not even Ctrl-C. Only the engine is imported, so that the
 process starts at once. It takes one argument, the settings that
-`astro_paperclip.index.embedded.graph` makes, as JSON, and prints how many vectors are in the graph.
+`astro_paperclip.index.embedded.packing` makes, as JSON, and prints how many vectors it packed.
 """
 
 import ctypes
@@ -15,13 +15,13 @@ from typing import Any
 
 import qdrant_edge
 
-__all__ = ["build", "die_with"]
+__all__ = ["die_with", "pack"]
 
 _DEATH_SIGNAL = 1
 """Linux's number of ``PR_SET_PDEATHSIG``."""
 
 _INDEXED_FROM = 1
-"""Size [KB] from which a segment gets a graph: the smallest that the engine knows."""
+"""Size [KB] from which a segment is packed: the smallest that the engine knows."""
 
 _NO_LIMIT = 2**40
 """Size [KB] that no segment reaches: one graph of all points is searched faster than several."""
@@ -44,20 +44,20 @@ def die_with(parent: int) -> None:
         sys.exit(f"process {parent}, for which this one works, has ended")
 
 
-def build(settings: dict[str, Any]) -> int:
-    """Build the graph, and bring everything to the disk.
+def pack(settings: dict[str, Any]) -> int:
+    """Write all points in the form that is only read, and bring everything to the disk.
 
     Parameters
     ----------
     settings : dict
-        ``shard`` (path), ``words`` (name of the sparse vector), ``m``, ``ef_construct``,
-        ``full_scan_threshold`` [KB], and ``quantile`` of the copy with one byte a component, or
-        `None` for no such copy.
+        ``shard`` (path), ``words`` (name of the sparse vector), ``m``, the links of a point, 0
+        for no graph, ``ef_construct``, ``full_scan_threshold`` [KB], and ``quantile`` of the copy
+        with one byte a component, or `None` for no such copy.
 
     Returns
     -------
     int
-        How many vectors are in the graph.
+        How many vectors are packed.
     """
     quantization = None
     if settings["quantile"] is not None:
@@ -88,10 +88,10 @@ def build(settings: dict[str, Any]) -> int:
     # The engine's number has the words in it, which always have an index.
     having = qdrant_edge.Filter(must=[qdrant_edge.HasVectorCondition(settings["words"])])
     n_words = shard.count(qdrant_edge.CountRequest(exact=True, filter=having))
-    n_in_graph = shard.info().indexed_vectors_count - n_words
+    n_packed = shard.info().indexed_vectors_count - n_words
     shard.flush()
     shard.close()
-    return n_in_graph
+    return n_packed
 
 
 if __name__ == "__main__":
@@ -99,4 +99,4 @@ if __name__ == "__main__":
     # Ctrl-C reaches this process, too; the one that waits for it decides what becomes of it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with(wanted["parent"])
-    sys.stdout.write(json.dumps(build(wanted)))
+    sys.stdout.write(json.dumps(pack(wanted)))
