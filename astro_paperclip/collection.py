@@ -341,9 +341,10 @@ def _encoder_of(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _joined_of(content: dict[str, Any]) -> dict[str, dict[str, str]]:
+    joined = _typed(content, "joined", dict) if "joined" in content else {}
     return {
         name: {fact: _typed(facts, fact, str) for fact in ("encoder", "fingerprint", "views")}
-        for name, facts in content.get("joined", {}).items()
+        for name, facts in ((name, _typed(joined, name, dict)) for name in joined)
     }
 
 

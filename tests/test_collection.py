@@ -111,6 +111,9 @@ def test_an_ordinary_directory(tmp_path):
         ("dimension = 512", 'dimension = "512"', "'dimension' is missing or of the wrong type"),
         ("dimension = 512", "", "'dimension' is missing"),
         ("[encoder]", "[decoder]", "'encoder' is missing"),
+        ("format_version = 1", "format_version = 1\njoined = 3", "'joined' is missing or of the"),
+        ("format_version = 1", "format_version = 1\njoined.a = 'b'", "'a' is missing or of the"),
+        ("format_version = 1", "format_version = 1\njoined.a.views = 'b'", "'encoder' is missing"),
     ],
 )
 def test_damage(made, old, new, message):

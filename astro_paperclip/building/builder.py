@@ -281,4 +281,4 @@ def _clear(stage: Stage, work: Work) -> None:
         home = Collection.open(work.home)
         if home.is_indexed:
             unknown = {"encoder_name": "", "encoder_fingerprint": "", "dimension": 0, "views": ""}
-            replace(home, **unknown).save()
+            replace(home, **unknown, joined={}).save()

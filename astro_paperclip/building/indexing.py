@@ -152,7 +152,8 @@ def index_pairs(
         )
         store.flush()
         n_points = store.count()
-    home.save()
+        # Another encoder may have joined since the record was read.
+        Collection.open(home.path).save()
     write_text_bank(home.path, encoder, progress=progress)
     report = IndexReport(
         collection=home.path,

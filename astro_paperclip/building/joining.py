@@ -98,13 +98,13 @@ def join_encoder(
     EncoderError
         If the encoder can't be loaded, or the views are unknown.
     IndexMismatchError
-        If it is the encoder that made the collection, or it joined it with other views, or another
-        encoder has vectors of that name.
+        If it is the encoder that made the collection, or it joined it with other views or under
+        another name, or another encoder has vectors of that name.
 
     Warns
     -----
     SkippedImageWarning
-        If a picture can't be read; its point has no such vector.
+        If a picture can't be read, or a row names none; its point has no such vector.
     """
     if views is not None:
         check_views(views)
@@ -119,14 +119,19 @@ def join_encoder(
             f"({encoder.fingerprint[:12]}): another one can join it."
         )
     with open_store(home.path, mode="w") as store:
-        name = store.vector_of(encoder.fingerprint) or name or _name_of(encoder)
-        home = _recorded(home, name, encoder, views)
+        # Another one may have joined while this one was loaded.
+        before = Collection.open(home.path)
+        name = _vector_name(store, encoder, name)
+        home = _recorded(before, name, encoder, views)
         store.add_vector(name, encoder.dim, encoder=encoder.fingerprint)
-        home = _settled(home, name, encoder)
-        images = {record.id: str(home.path / record.payload["image"]) for record in store.scroll()}
+        _keep(home, name, encoder, is_known=name in before.joined)
+        home = home.save()
+        images = {record.id: record.payload.get("image") for record in store.scroll()}
         missing = store.missing(list(images), using=name)
         how = {"views": home.joined[name]["views"], "batch_size": batch_size, "progress": progress}
-        skipped = _add(store, name, {id_: images[id_] for id_ in missing}, encoder, **how)
+        skipped = [(id_, "its row names no image") for id_ in missing if not images[id_]]
+        paths = {id_: str(home.path / images[id_]) for id_ in missing if images[id_]}
+        skipped += _add(store, name, paths, encoder, **how)
     report = JoinReport(
         collection=home.path,
         vector=name,
@@ -136,6 +141,17 @@ def join_encoder(
     )
     warn_of_skipped(skipped, len(images))
     return report
+
+
+def _vector_name(store: Store, encoder: Encoder, name: str | None) -> str:
+    """Return the name of the encoder's vectors, which is the same whenever it joins again."""
+    known = store.vector_of(encoder.fingerprint)
+    if known and name not in (None, known):
+        raise IndexMismatchError(
+            f"The encoder {encoder.name!r} has vectors in the index already, of the name "
+            f"{known!r}, not {name!r}: leave the name out."
+        )
+    return known or name or _name_of(encoder)
 
 
 def _name_of(encoder: Encoder) -> str:
@@ -156,22 +172,20 @@ def _recorded(home: Collection, name: str, encoder: Encoder, views: str | None) 
     if known and known["views"] != views:
         raise IndexMismatchError(
             f"The encoder {name!r} joined {home.path} with the views {known['views']!r}, not "
-            f"{views!r}: use those, or another name."
+            f"{views!r}: use those, or let it join another collection."
         )
     where = f"{JOINED_ENCODERS}/{name}" if encoder.folder is not None else encoder.name
     facts = {"encoder": where, "fingerprint": encoder.fingerprint, "views": views}
     return replace(home, joined=home.joined | {name: facts})
 
 
-def _settled(home: Collection, name: str, encoder: Encoder) -> Collection:
-    """Keep the encoder in the collection, and record it there."""
+def _keep(home: Collection, name: str, encoder: Encoder, *, is_known: bool) -> None:
+    """Keep an encoder of a folder in the collection, unless that is known to be done."""
     kept = home.path / JOINED_ENCODERS / name
-    if encoder.folder is not None and not kept.exists():
+    if encoder.folder is not None and not (is_known and kept.exists()):
         # The collection must not lose its encoder when the training run is tidied away.
-        kept.parent.mkdir(exist_ok=True)
         with written_whole_folder(kept) as copied:
             encoders.write(encoder, copied)
-    return home.save()
 
 
 def _add(

@@ -120,12 +120,12 @@ class StoreReader:
         Notes
         -----
         Where there is a graph and more than 150,000 points fit, the graph is searched, which finds
-        nearly all of the nearest; where one of 5,000 others is nearer than what it found, it went
-        astray, and all are compared. It gives the first 128 points of the ranking, however many are
-        asked for; then come all others that fit, compared one by one. So pages never overlap, and
-        together they hold every point that fits. Every other search, and one for more than 128
-        points, compares each vector that fits. Copies of a collection on several servers have
-        graphs of their own, in which pages can differ.
+        nearly all of the nearest; where, without a filter, one of 5,000 others is nearer than what
+        it found, it went astray, and all are compared. It gives the first 128 points of the
+        ranking, however many are asked for; then come all others that fit, compared one by one. So
+        pages never overlap, and together they hold every point that fits. Every other search, and
+        one for more than 128 points, compares each vector that fits. Copies of a collection on
+        several servers have graphs of their own, in which pages can differ.
         """
         vector = np.asarray(vector)
         if vector.ndim != 1:
@@ -361,10 +361,18 @@ class StoreReader:
         if self._engine is None:
             return {}
         if INDEXED_FIELDS.get(field) == "keyword":
-            counts = self._engine.facet(field, max(self.count(), 1))
+            counts = self._faceted(field)
         else:
             counts = self._counted(field)
         return dict(sorted(counts.items(), key=lambda item: (-item[1], str(item[0]))))
+
+    def _faceted(self, field: str) -> dict[str, int]:
+        """Let the engine count the values of a field, however many there are."""
+        # More than points, where these have lists of them.
+        limit = self.count() + 1
+        while len(counts := self._engine.facet(field, limit)) == limit:
+            limit *= 2
+        return counts
 
     def _counted(self, field: str) -> Counter:
         """Count the values of a field that has no index, or one that the engine cannot count."""

@@ -97,11 +97,13 @@ def located(where: Filter, engine: Engine, known: dict[Any, Filter] | None = Non
     def locate(node: Filter) -> Any:
         if not isinstance(node, Cone | Within | Overlaps):
             return node
-        if node not in known:
-            while len(known) >= _KEPT_REGIONS:
-                del known[next(iter(known))]
-            known[node] = _stands_for(node, engine)
-        return known[node]
+        if (found := known.get(node)) is None:
+            found = _stands_for(node, engine)
+            # Other threads may search, too.
+            for former in list(known)[: 1 - _KEPT_REGIONS]:
+                known.pop(former, None)
+            known[node] = found
+        return found
 
     return replaced(where, locate)
 

@@ -269,7 +269,10 @@ def _is_outlines(model: Any) -> bool:
 def _sees_images(model: Any, kind: str) -> bool | None:
     """Tell whether a model takes pictures; None where only trying would tell."""
     if not kind:
-        return "image" in inspect.signature(model).parameters
+        try:
+            return "image" in inspect.signature(model).parameters
+        except ValueError:  # some functions that are written in C
+            return False
     return None if kind in _SERVERS else kind == "TransformersMultiModal"
 
 

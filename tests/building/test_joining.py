@@ -1,11 +1,14 @@
 """A second encoder joins a collection, with encoders whose vectors can be worked out by hand."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from astro_paperclip import encoders
 from astro_paperclip.building import describe_collection, index_pairs, join_encoder
 from astro_paperclip.cli.main import main
 from astro_paperclip.collection import Collection
@@ -16,7 +19,7 @@ from astro_paperclip.exceptions import (
     SkippedImageWarning,
 )
 from astro_paperclip.images import letterbox
-from astro_paperclip.index import open_store
+from astro_paperclip.index import open_store, point_id
 
 from .stand_ins import Averages
 
@@ -135,11 +138,67 @@ def test_errors(home, first, second, tmp_path):
         join(home, Averages("third", 4), name="mine")
     with pytest.raises(IndexMismatchError, match="with the views 'whole', not 'dihedral'"):
         join(home, second, views="dihedral")
+    with pytest.raises(IndexMismatchError, match="name 'mine', not 'yours': leave the name out"):
+        join(home, second, name="yours")
+
+
+def test_a_row_without_an_image(home, second):
+    with open_store(home, mode="w") as store:
+        store.upsert([point_id("nothing")], np.ones((1, 3)), [{"text": "No picture at all."}])
+    with pytest.warns(SkippedImageWarning, match="1 of 8 .* names no image"):
+        assert join(home, second) == (N_PICTURES, 0, 1)
+
+
+def test_another_one_joins_while_this_one_is_loaded(home, second, monkeypatch):
+    third = Averages("third", 4)
+
+    def load(name, device):
+        join(home, third)
+        return second
+
+    monkeypatch.setattr(encoders, "load", load)
+    join(home, "second")
+    assert set(Collection.open(home).joined) == {"third", "second-2-0"}
+
+
+def test_another_one_joins_while_pictures_wait_to_be_indexed(home, pairs, first, second):
+    """Until the index is free, the record that was read may be changed."""
+    lines = pairs.read_text() + "pictures/late.png,Picture that came later.,late\n"
+    pairs.write_text(lines)
+    Image.new("RGB", (40, 40), "red").save(home / "pictures" / "late.png")
+    join(home, second)
+    joined = Collection.open(home)
+    replace(joined, joined={}).save()
+
+    class Slow(Averages):
+        def encode_squares(self, *args):
+            joined.save()
+            return super().encode_squares(*args)
+
+    index_pairs(home, pairs, Slow("first", 1), progress=False)
+    assert set(Collection.open(home).joined) == {"second-2-0"}
+
+
+def test_a_folder_is_kept_with_the_collection(home, second, monkeypatch, tmp_path):
+    monkeypatch.setattr(
+        encoders, "write", lambda encoder, folder: (folder / "w").write_text(encoder.fingerprint)
+    )
+    second.folder = tmp_path / "trained"
+    join(home, second)
+    kept = home / "encoders" / "trained"
+    assert (kept / "w").read_text() == second.fingerprint
+    assert Collection.open(home).joined_encoder("trained") == kept
+    # One whose index was removed leaves its folder behind.
+    shutil.rmtree(home / "index")
+    replace(Collection.open(home), joined={}).save()
+    index_pairs(home, home / "pairs.csv", Averages("first", 1), progress=False)
+    third = Averages("third", 4)
+    third.folder = tmp_path / "elsewhere" / "trained"
+    join(home, third)
+    assert (kept / "w").read_text() == third.fingerprint
 
 
 def test_command(home, second, monkeypatch, capsys):
-    from astro_paperclip import encoders
-
     monkeypatch.setattr(encoders, "load", lambda name, device=None: second)
     assert main(["index", "join", str(home), "--encoder", "x", "--name", "new", "--quiet"]) == 0
     assert f"{N_PICTURES} vectors 'new' added, 0 already there" in capsys.readouterr().out

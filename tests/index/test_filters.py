@@ -8,7 +8,7 @@ import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
-from astro_paperclip.criteria import Cone, Match, Range, parse
+from astro_paperclip.criteria import Cone, Match, Range, Wildcard, parse
 from astro_paperclip.exceptions import InvalidQueryError
 from astro_paperclip.index import open_store, point_id
 from astro_paperclip.index.filters import json_path
@@ -112,6 +112,17 @@ def test_unusual_names(place):
         for field in fields:
             assert [hit.payload for hit in store.scroll(Match(field, ("y",)))] == rows[1:]
             assert store.facet(field) == {"x": 1, "y": 1}
+
+
+def test_more_values_than_points(place):
+    """One row with a list of filters: each of them is counted, and found by a wildcard."""
+    names = [f"F{number}W" for number in range(7)]
+    with open_store(place, mode="w") as store:
+        store.upsert([point_id("a")], np.ones((1, 2)), [{"filters": names}])
+        assert store.facet("filters") == dict.fromkeys(names, 1)
+        for name in names:
+            assert store.count(Wildcard("filters", f"*{name[1:]}")) == 1
+        assert store.count(Wildcard("filters", "G*")) == 0
 
 
 def test_names_that_cannot_be_quoted():

@@ -6,7 +6,7 @@ from astropy.coordinates import SkyCoord
 
 from astro_paperclip.criteria import And, Match, Not, Or, Overlaps, Within
 from astro_paperclip.exceptions import InvalidQueryError
-from astro_paperclip.index import open_store, point_id
+from astro_paperclip.index import open_store, point_id, regions
 from astro_paperclip.sky import Box, Circle
 
 from .sky import REGIONS, footprint, is_met, positions, rows_at
@@ -108,6 +108,32 @@ def test_what_is_stored_later_is_found_in_a_region_that_was_asked_for(place, out
     with open_store(place) as store:
         for _ in range(2):
             assert found(store, Overlaps(region)) == set(ids[met])
+
+
+class Contended(dict):
+    """What is kept of regions where other threads throw it out again at once."""
+
+    def __setitem__(self, node, found):
+        super().__setitem__(node, found)
+        self.clear()
+
+
+def test_other_threads_search_other_regions(place, outlined):
+    ids = fill(place, outlined)
+    with open_store(place) as store:
+        store._known_regions = Contended()
+        for name in ("octant", "union"):
+            met = np.array([is_met(REGIONS[name], row) for row in outlined])
+            assert found(store, Overlaps(REGIONS[name])) == set(ids[met]), name
+
+
+def test_more_regions_than_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(regions, "_KEPT_REGIONS", 3)
+    ids = fill(tmp_path, rows_at(np.arange(0.5, 360), np.zeros(360)))
+    with open_store(tmp_path) as store:
+        for start in [*range(5), *range(5)]:
+            assert found(store, Within(Box(start, start + 2, -1, 1))) == set(ids[start : start + 2])
+        assert len(store._known_regions) == 3
 
 
 def test_before_the_first_point(place):

@@ -72,6 +72,9 @@ class TestAsking:
         with pytest.raises(LanguageModelError, match=r"blind does not see pictures.*processor"):
             model.ask(["a"], Word, images=[Image.new("RGB", (9, 9))])
 
+    def test_a_function_that_does_not_tell_its_arguments_is_blind(self):
+        assert LanguageModel(max).sees_images is False
+
     def test_images_that_belong_to_nothing(self):
         with pytest.raises(LanguageModelError, match="2 images do not belong to 1 prompts"):
             LanguageModel(blind).ask(["a"], Word, images=[None, None])

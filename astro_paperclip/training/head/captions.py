@@ -175,7 +175,8 @@ def share_bounds(shares: Mapping[str, float], kinds: Sequence[str]) -> np.ndarra
         raise TrainingError(
             f"The shares of captions {dict(shares)} must be 0 or more, and one more than 0."
         )
-    return values.cumsum() / values.sum()
+    ends = values.cumsum()
+    return ends / ends[-1]
 
 
 def _cell(row: Table.Row, name: str) -> str:
