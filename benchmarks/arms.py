@@ -22,6 +22,8 @@ from astro_paperclip.training.data import divide_pairs
 
 SETS = ("jwst_proposals", "space_captions")
 VALIDATION_FRACTION = 0.2
+#: Options that all runs of one file share.
+SETTINGS = ("method", "images_seen", "sets", "set")
 COLUMNS = ("image", "text", "title", "group_id", "category", "target_name", "text_kind", "set")
 
 
@@ -120,19 +122,28 @@ def run_missing(
 ) -> list[dict]:
     """Measure each arm with each seed that the file has no line of, and return all its lines.
 
-    ``measure`` takes the name of an arm, a seed and changes of the recipe.
+    ``measure`` takes the name of an arm, a seed and changes of the recipe. Runs of other settings
+    belong in another file.
     """
     lines = []
     if arguments.results.exists():
         lines = [json.loads(line) for line in arguments.results.read_text().splitlines()]
     if arguments.table:
         return lines
+    settings = {name: value for name, value in vars(arguments).items() if name in SETTINGS}
+    for line in lines:
+        if line.get("settings", settings) != settings:
+            raise SystemExit(
+                f"{arguments.results} has runs of {line['settings']}, not {settings}: give another "
+                "file."
+            )
     changes = {name: json.loads(value) for name, value in (c.split("=") for c in arguments.set)}
     for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
         for name in arguments.arms:
             if any(line["arm"] == name and line["seed"] == seed for line in lines):
                 continue
-            lines.append({"arm": name, "seed": seed} | measure(name, seed, changes))
+            run = {"arm": name, "seed": seed, "settings": settings}
+            lines.append(run | measure(name, seed, changes))
             with arguments.results.open("a") as stream:
                 stream.write(json.dumps(lines[-1]) + "\n")
             print(f"{name}, seed {seed}: {lines[-1]['seconds']} s", flush=True)

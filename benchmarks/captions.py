@@ -1,8 +1,8 @@
 """What training on summaries, abstracts, titles or all of them finds in held-out groups.
 
-    python benchmarks/captions.py results.jsonl --method head --images-seen 16000 --seeds 10
-    python benchmarks/captions.py results.jsonl --method full --images-seen 1280 --seeds 3
-    python benchmarks/captions.py results.jsonl --table
+    python benchmarks/captions.py head.jsonl --method head --images-seen 16000 --seeds 10
+    python benchmarks/captions.py full.jsonl --method full --images-seen 1280 --seeds 3
+    python benchmarks/captions.py head.jsonl --table
 
 Trains `compact`, its projections alone or everything by the improved recipe, each arm on one
 kind of caption, or on two or three in turn, with the same pictures, the same number of them seen
@@ -34,6 +34,8 @@ ARMS = {
 }
 COLUMN_OF = {"abstract": "text", "summary": "summary", "title": "title"}
 TOP_PERCENT = (1, 5, 10)
+#: Arms that are compared on the same splits, which say more than their means.
+COMPARED = (("mixture", "no summary"), ("summary", "abstract"))
 
 
 def with_summaries(pairs: Table) -> Table:
@@ -94,6 +96,7 @@ def print_table(lines: list[dict]) -> None:
         for kind in COLUMN_OF:
             found = [(line["arm"], line["found"][part][kind]) for line in lines]
             print_kind(part, kind, found)
+        print_differences(part, lines)
 
 
 def print_kind(part: str, kind: str, found: list[tuple[str, dict]]) -> None:
@@ -112,6 +115,31 @@ def print_kind(part: str, kind: str, found: list[tuple[str, dict]]) -> None:
         )
         spread = values.std(axis=0, ddof=1) if len(values) > 1 else np.full(4, np.nan)
         print(f"{arm:12s}{len(values):5d}{cells(values.mean(axis=0), spread)}")
+
+
+def print_differences(part: str, lines: list[dict]) -> None:
+    """Print mean and standard deviation of what one arm finds more than another, on a split."""
+    auc = {
+        (line["arm"], kind, line["seed"]): line["found"][part][kind]["auc"]
+        for line in lines
+        for kind in COLUMN_OF
+        if part in line["found"]
+    }
+    print(f"\n{part}, difference of the grouped AUC on the same split, images to")
+    print(f"{'':25s}" + "".join(f"{kind:>15s}" for kind in COLUMN_OF))
+    for arm, other in COMPARED:
+        seeds = [
+            seed
+            for name, kind, seed in auc
+            if (name, kind) == (arm, "abstract") and (other, kind, seed) in auc
+        ]
+        if len(seeds) > 1:
+            values = np.array(
+                [[auc[arm, kind, s] - auc[other, kind, s] for kind in COLUMN_OF] for s in seeds]
+            )
+            print(
+                f"{f'{arm} - {other}':25s}{cells(values.mean(axis=0), values.std(axis=0, ddof=1))}"
+            )
 
 
 def main() -> None:

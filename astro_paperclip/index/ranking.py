@@ -112,12 +112,12 @@ class Page:
     group_by: str
 
     def __post_init__(self) -> None:
-        if self.limit < 1 or self.offset < 0:
+        if not (_is_whole(self.limit, 1) and _is_whole(self.offset, 0)):
             raise InvalidQueryError(
-                f"limit={self.limit}, offset={self.offset}: the limit must be at least 1, the "
-                "offset 0."
+                f"limit={self.limit!r}, offset={self.offset!r}: whole numbers are needed, the "
+                "limit must be at least 1, the offset 0."
             )
-        if not _is_number_of_points(self.max_per_group):
+        if not (self.max_per_group is None or _is_whole(self.max_per_group, 1)):
             raise InvalidQueryError(
                 "max_per_group must be a whole number from 1, or None for no limit, not "
                 f"{self.max_per_group!r}."
@@ -180,10 +180,9 @@ def _by_score(hits: Iterable[Hit]) -> list[Hit]:
     return sorted(hits, key=lambda hit: (-hit.score, hit.id))
 
 
-def _is_number_of_points(value: Any) -> bool:
-    if value is None:
-        return True
+def _is_whole(value: Any, least: int) -> bool:
+    """Return whether a value is a whole number that is not less than another."""
     try:
-        return not isinstance(value, bool) and whole_number(value) >= 1
+        return not isinstance(value, bool) and whole_number(value) >= least
     except TypeError:
         return False

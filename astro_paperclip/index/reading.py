@@ -372,7 +372,8 @@ class StoreReader:
         limit = self.count() + 1
         while len(counts := self._engine.facet(field, limit)) == limit:
             limit *= 2
-        return counts
+        # Engines remember values that no point has any more.
+        return {value: count for value, count in counts.items() if count}
 
     def _counted(self, field: str) -> Counter:
         """Count the values of a field that has no index, or one that the engine cannot count."""

@@ -125,6 +125,13 @@ def test_more_values_than_points(place):
         assert store.count(Wildcard("filters", "G*")) == 0
 
 
+def test_values_that_no_point_has_any_more(place):
+    with open_store(place, mode="w") as store:
+        for name in ("F606W", "F814W"):
+            store.upsert([point_id("a")], np.ones((1, 2)), [{"filters": name}])
+        assert store.facet("filters") == {"F814W": 1}
+
+
 def test_names_that_cannot_be_quoted():
     with pytest.raises(InvalidQueryError, match="rename"):
         json_path('a"b')

@@ -54,7 +54,10 @@ class TestSearch:
                 found = [hit.id for hit in store.search(np.ones(3), limit=limit, offset=offset)]
                 assert found == expected[offset : offset + limit]
 
-    @pytest.mark.parametrize(("limit", "offset"), [(0, 0), (-1, 0), (1, -1)])
+    @pytest.mark.parametrize(
+        ("limit", "offset"),
+        [(0, 0), (-1, 0), (1, -1), (1.5, 0), (None, 0), ("7", 0), (True, 0), (1, 0.5)],
+    )
     def test_impossible_pages(self, store, limit, offset):
         with pytest.raises(InvalidQueryError, match="limit must be at least 1"):
             store.search(np.ones(DIMENSION), limit=limit, offset=offset)
