@@ -14,7 +14,7 @@ from typing import Any
 
 import tomli_w
 
-from astro_paperclip.exceptions import CollectionError
+from astro_paperclip.exceptions import CollectionError, EncoderError
 from astro_paperclip.files import written_whole
 
 __all__ = ["FORMAT_VERSION", "JOINED_ENCODERS", "OWN_ENCODER", "Collection"]
@@ -231,12 +231,24 @@ class Collection:
         ----------
         name : str
             Anything; `None` is returned where no vectors have this name.
+
+        Raises
+        ------
+        EncoderError
+            If it is one that was kept in a collection, and is not here.
         """
         if name not in self.joined:
             return None
         encoder = self.joined[name]["encoder"]
-        is_here = not self.is_on_server and (self.path / encoder).is_dir()
-        return self.path / encoder if is_here else encoder
+        if not encoder.startswith(f"{JOINED_ENCODERS}/"):
+            return encoder
+        if self.is_on_server or not (self.path / encoder).is_dir():
+            raise EncoderError(
+                f"The encoder {name!r} ({self.joined[name]['fingerprint'][:12]}) that joined "
+                f"{self.path} is not there, but in the collection that it was copied from, as "
+                f"{encoder}: give encoder='FOLDER', that folder."
+            )
+        return self.path / encoder
 
     @staticmethod
     def exists(path: str | os.PathLike) -> bool:

@@ -2,14 +2,14 @@
 
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from astro_paperclip.collection import OWN_ENCODER, Collection
+from astro_paperclip.collection import JOINED_ENCODERS, OWN_ENCODER, Collection
 from astro_paperclip.exceptions import CollectionError, IndexMismatchError, InvalidQueryError
 from astro_paperclip.files import written_whole_folder
 from astro_paperclip.index.address import ServerAddress, is_address
@@ -75,8 +75,9 @@ def copy_collection(
 
     Points that the target has already are left alone, so that an interrupted copy goes on where
     it stopped; those of them that lack a vector which joined the collection are given it. Pictures
-    are not copied, nor is anything else that building a collection made; the collection's own
-    encoder goes along from directory to directory, as a server holds none.
+    are not copied, nor is anything else that building a collection made; encoders that lie in the
+    collection, its own and those that joined, go along from directory to directory, as a server
+    holds none.
     Where the target was made for a bulk load (`create_index`), the copy waits in the end until
     the server has built its graph.
 
@@ -110,6 +111,7 @@ def copy_collection(
         record = _record(source, origin)
         with _opened_target(target, record, origin.info()) as copy:
             joined = _joined(origin, copy)
+            _record_joined(record, target, copy)
             n_points = origin.count()
             rng = np.random.default_rng(seed)
             drawn = set(rng.choice(n_points, min(n_compared, n_points), replace=False).tolist())
@@ -162,11 +164,28 @@ def _opened_target(target: str, record: Collection, info: dict[str, Any]) -> Sto
     return open_store(home, mode="w", **expected)
 
 
-def _copy_encoder(record: Collection, home: Path) -> None:
-    if record.is_on_server or not record.encoder_path.is_dir():
+def _copy_encoder(record: Collection, home: Path, name: str = OWN_ENCODER) -> None:
+    """Copy the folder of an encoder in a collection, if it has one."""
+    if record.is_on_server or not (record.path / name).is_dir():
         return
-    with written_whole_folder(home / OWN_ENCODER) as temporary:
-        shutil.copytree(record.encoder_path, temporary, dirs_exist_ok=True)
+    with written_whole_folder(home / name) as temporary:
+        shutil.copytree(record.path / name, temporary, dirs_exist_ok=True)
+
+
+def _record_joined(record: Collection, target: str, copy: Store) -> None:
+    """Write down in the target which encoders joined, and take along what it can hold of them."""
+    theirs = _record(target, copy)
+    new = {name: facts for name, facts in record.joined.items() if name not in theirs.joined}
+    if not new:
+        return
+    whole = replace(theirs, joined=theirs.joined | new)
+    if is_address(target):
+        copy.describe(whole.content)
+        return
+    for facts in new.values():
+        if facts["encoder"].startswith(f"{JOINED_ENCODERS}/"):
+            _copy_encoder(record, theirs.path, facts["encoder"])
+    whole.save()
 
 
 def _joined(origin: Store, copy: Store) -> list[str]:

@@ -1,11 +1,14 @@
 """Copies and upgrades of indexes take other vectors along."""
 
+from dataclasses import replace
+
 import pytest
 
 from astro_paperclip.collection import Collection
 from astro_paperclip.exceptions import (
     CollectionError,
     CollectionServerError,
+    EncoderError,
     IndexMismatchError,
 )
 from astro_paperclip.index import (
@@ -61,6 +64,30 @@ class TestCopies:
         with open_store(target) as store:
             assert_holds(store, titled)
             assert_has(store, clip)
+
+    @pytest.mark.parametrize("is_there", [True, False])
+    def test_the_record_of_encoders_that_joined(self, home, server, tmp_path, clip, is_there):
+        """They are searched with by their names, wherever their vectors are."""
+        back = tmp_path / "back"
+        if is_there:
+            copied(home, server)
+            copied(home, back)
+        join(home, clip)
+        (tmp_path / "home" / "encoders" / "clip").mkdir(parents=True)
+        (tmp_path / "home" / "encoders" / "clip" / "weights").write_text("1 2 3")
+        facts = {"encoder": "encoders/clip", "fingerprint": "def", "views": "rotations"}
+        replace(Collection.open(home), joined={"clip": facts}).save()
+        copied(home, back)
+        assert Collection.open(back).joined == {"clip": facts}
+        assert (Collection.open(back).joined_encoder("clip") / "weights").read_text() == "1 2 3"
+        copied(home, server)
+        copied(server, tmp_path / "from server")
+        with open_store(server) as store:
+            there = Collection.from_content(server, store.info()["collection"])
+        for record in (there, Collection.open(tmp_path / "from server")):
+            assert record.joined == {"clip": facts}
+            with pytest.raises(EncoderError, match=r"'clip' \(def\).*FOLDER"):
+                record.joined_encoder("clip")
 
     def test_a_difference_is_found(self, home, server, clip):
         join(home, clip)
