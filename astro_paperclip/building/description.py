@@ -22,7 +22,8 @@ def describe_collection(path: str | Path) -> dict:
     -------
     description : dict
         ``collection``, ``points``, ``state``, ``encoder``, ``fingerprint``, ``dimension``,
-        ``views``, ``created`` and ``modified``; of one on a server, ``profile``, too.
+        ``views``, ``created`` and ``modified``; ``joined``, where other encoders did; of one on a
+        server, ``profile``, too. Before anything is indexed, no more than is known.
 
     Raises
     ------

@@ -249,7 +249,9 @@ def nearest_labels(
 
 
 def _listed(images: Iterable) -> list:
-    is_one = isinstance(images, str | os.PathLike | Image) or getattr(images, "ndim", 1) != 1
+    is_one = (
+        isinstance(images, str | bytes | os.PathLike | Image) or getattr(images, "ndim", 1) != 1
+    )
     if is_one or not isinstance(images, Iterable):
         raise InvalidQueryError(
             f"A list of images is needed, not one {type(images).__name__}: describe([image])."

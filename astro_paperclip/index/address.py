@@ -1,8 +1,9 @@
 """Where a collection on a Qdrant server is: ``https://host:6333/name``."""
 
 import os
+import re
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from astro_paperclip.exceptions import InvalidQueryError
 
@@ -61,7 +62,7 @@ class ServerAddress:
             port = parts.port
         except ValueError as error:
             raise InvalidQueryError(f"{location} has no usable port ({error}): {_FORM}.") from None
-        before, _, name = unquote(parts.path).rstrip("/").rpartition("/")
+        before, _, name = map(unquote, parts.path.rstrip("/").rpartition("/"))
         if parts.scheme not in _SCHEMES or not parts.hostname or not name:
             raise InvalidQueryError(
                 f"{location!r} is no address of a collection on a server: {_FORM}."
@@ -70,4 +71,6 @@ class ServerAddress:
         return cls(f"{parts.scheme}://{host}:{port or 6333}{before}", name)
 
     def __str__(self) -> str:
-        return f"{self.url}/{self.collection}"
+        # `parse` reads it again, whatever other programs called their collections.
+        name = re.sub("[%?#/ ]", lambda found: quote(found[0], safe=""), self.collection)
+        return f"{self.url}/{name}"

@@ -121,7 +121,7 @@ class Manifest:
         """Return the manifest as a dictionary that JSON can hold."""
         return asdict(self)
 
-    def check_vectors_of(self, encoder: str | None, dimension: int | None, where: str) -> None:
+    def check_vectors_of(self, encoder: str | None, dimension: int | None, where: Any) -> None:
         """Check that the vectors can be compared with those of an encoder.
 
         Raises

@@ -206,6 +206,7 @@ def test_no_image_can_be_read(tmp_path, count):
     ("arguments", "error", "message"),
     [
         ({"images": "a.jpg"}, InvalidQueryError, r"not one str: describe\(\[image\]\)"),
+        ({"images": b"content of a file"}, InvalidQueryError, "not one bytes"),
         ({"images": np.zeros((9, 9))}, InvalidQueryError, "not one ndarray"),
         ({"images": Image.new("RGB", (9, 9))}, InvalidQueryError, "not one Image"),
         ({"images": 3}, InvalidQueryError, "not one int"),

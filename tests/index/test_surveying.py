@@ -5,7 +5,12 @@ import pytest
 from astro_paperclip import PaperclipMast, conf
 from astro_paperclip.collection import Collection
 from astro_paperclip.exceptions import CollectionServerError, InvalidQueryError
-from astro_paperclip.index import collections_on_server, copy_collection, open_store
+from astro_paperclip.index import (
+    ServerAddress,
+    collections_on_server,
+    copy_collection,
+    open_store,
+)
 
 from .conftest import DIMENSION, make_points
 from .loopback.samples import make_collection
@@ -40,6 +45,15 @@ def test_collections_of_a_server(loopback, directory, tmp_path):
             f"{loopback.url}/foreign",
             address,
         ]
+
+
+@pytest.mark.parametrize("name", ["odd #1", "50% off", "50%25", "what?", "Größe"])
+def test_names_that_other_programs_gave(loopback, name):
+    make_collection(loopback.client(), name=name)
+    (address,) = collections_on_server(loopback.url)
+    assert ServerAddress.parse(address) == ServerAddress(loopback.url, name)
+    (row,) = PaperclipMast.list_collections(loopback.url)
+    assert "not made by astro_paperclip" in row["state"]
 
 
 def test_a_server_that_is_away(directory):
