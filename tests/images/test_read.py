@@ -1,5 +1,6 @@
 """Reading images of every kind."""
 
+import gzip
 import io
 import struct
 import warnings
@@ -256,3 +257,18 @@ def test_pillow_limit_neither_warns_nor_refuses(monkeypatch, picture, tmp_path):
 def test_other_objects(source):
     with pytest.raises(InvalidQueryError, match=type(source).__name__):
         read_image(source)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "of 0 bytes: the file is empty"),
+        (b"no picture", "of 10 bytes: it is not a JPEG"),
+        (png_header(30_000, 30_000), "30000 x 30000 pixels"),
+        (b"SIMPLE  = no such thing", "of 23 bytes, it is damaged"),
+        (gzip.compress(b"no FITS file"), "it is damaged"),
+    ],
+)
+def test_content_that_cannot_be_read(content, message):
+    with pytest.raises(ImageError, match=message):
+        read_image(content)
