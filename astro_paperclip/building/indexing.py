@@ -24,6 +24,7 @@ from astro_paperclip.exceptions import (
 )
 from astro_paperclip.files import written_whole_folder
 from astro_paperclip.index import Store, open_store, point_id
+from astro_paperclip.logger import log
 from astro_paperclip.pairs import read_pairs
 
 __all__ = ["IndexReport", "index_pairs"]
@@ -153,7 +154,8 @@ def index_pairs(
         store.flush()
         n_points = store.count()
         # Another encoder may have joined since the record was read.
-        Collection.open(home.path).save()
+        home = Collection.open(home.path).save()
+        _tell_of_joined(store, home, n_points)
     write_text_bank(home.path, encoder, progress=progress)
     report = IndexReport(
         collection=home.path,
@@ -246,6 +248,18 @@ def _add(
         payloads = [_payload(table, row, home.path) for row in added]
         store.upsert([ids[row] for row in added], vectors, payloads)
     return skipped
+
+
+def _tell_of_joined(store: Store, home: Collection, n_points: int) -> None:
+    """Say where queries with an encoder that joined will not find all points."""
+    vectors = store.info()["vectors"]
+    for name in home.joined.keys() & vectors.keys():
+        if (count := vectors[name]["count"]) < n_points:
+            log.info(
+                f"{n_points - count} of {n_points} points have no vector {name!r} of the encoder "
+                f"{home.joined[name]['encoder']} that joined, whose queries will not find them "
+                f"until: astro-paperclip index join {home.path} --encoder ENCODER"
+            )
 
 
 def _payload(table: Table, row: int, home: Path) -> dict:

@@ -110,12 +110,15 @@ def test_goes_on_after_an_interruption(home, second):
     assert_are_vectors_of(second, home, "second-2-0")
 
 
-def test_points_that_came_later(home, pairs, first, second):
+def test_points_that_came_later(home, pairs, first, second, caplog):
     join(home, second)
+    index_pairs(home, pairs, first, progress=False)
+    assert "have no vector" not in caplog.text
     lines = pairs.read_text() + "pictures/late.png,Picture that came later.,late\n"
     pairs.write_text(lines)
     Image.new("RGB", (40, 40), "red").save(home / "pictures" / "late.png")
     index_pairs(home, pairs, first, progress=False)
+    assert f"1 of {N_PICTURES + 1} points have no vector 'second-2-0'" in caplog.text
     assert join(home, second) == (1, N_PICTURES, 0)
 
 
