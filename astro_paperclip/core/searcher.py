@@ -24,6 +24,9 @@ from astro_paperclip.searching import IndexedCollection, SearchedCollection
 
 __all__ = ["Searcher"]
 
+# They need a collection: docs/test_docstrings.py has one, and runs them.
+__doctest_skip__ = ["*"]
+
 
 class Searcher(BaseQuery):
     """Opens collections and encoders when they are first needed, and closes them.
@@ -56,7 +59,24 @@ class Searcher(BaseQuery):
         self.close()
 
     def close(self) -> None:
-        """Close all collections and let go of models; the next query opens them again."""
+        """Close all collections and let go of models; the next query opens them again.
+
+        While a collection is open here, no other program can write to it.
+
+        Examples
+        --------
+        >>> from astro_paperclip import PaperclipMast
+        >>> paperclip = PaperclipMast(collection="hubble")
+        >>> first = paperclip.query_text("a comet", limit=3)
+        >>> paperclip.close()
+
+        At the end of a ``with`` block this is done by itself:
+
+        >>> with paperclip:
+        ...     again = paperclip.query_text("a comet", limit=3)
+        >>> again["obsid"].tolist() == first["obsid"].tolist()
+        True
+        """
         searched = list(self._searched.values())
         self._searched.clear()
         self._encoders.clear()

@@ -16,6 +16,9 @@ from astro_paperclip.exceptions import NoResultsWarning
 
 __all__ = ["get_previews"]
 
+# They need an archive: docs/test_docstrings.py has one, ``server``, and runs them.
+__doctest_skip__ = ["get_previews"]
+
 _ADDRESSES = ("mast:", "https://", "http://")
 
 
@@ -59,6 +62,16 @@ def get_previews(
     ArchiveError
         If the cloud was asked for and cannot be used. What goes wrong with a picture is in the
         table.
+
+    Examples
+    --------
+    >>> from astro_paperclip import PaperclipMast
+    >>> result = PaperclipMast.query_text("a comet", collection="hubble", limit=3)
+    >>> from astro_paperclip.archive import Mast  # ``server`` is a simulated archive
+    >>> mast = Mast(server)
+    >>> previews = PaperclipMast.get_previews(result, "comets", mast=mast, progress=False)
+    >>> previews["rank"].tolist(), set(previews["status"].tolist())
+    ([1, 2, 3], {'complete'})
     """
     table = as_table(observations)
     selected = select_previews(table, rule=_shown, progress=progress)

@@ -33,6 +33,9 @@ from astro_paperclip.exceptions import ArchiveError, DiskSpaceError, InvalidQuer
 
 __all__ = ["download_products"]
 
+# They need an archive: docs/test_docstrings.py has one, ``server``, and runs them.
+__doctest_skip__ = ["download_products"]
+
 _FOLDER = "mastDownload"
 """Where astroquery puts files too."""
 
@@ -105,6 +108,24 @@ def download_products(
         a file is in the manifest.
     DiskSpaceError
         If the files do not fit on the disk; nothing was downloaded then.
+
+    Examples
+    --------
+    >>> from astro_paperclip import PaperclipMast
+    >>> result = PaperclipMast.query_text("a comet", collection="hubble", limit=3)
+    >>> from astro_paperclip.archive import Mast  # ``server`` is a simulated archive
+    >>> mast = Mast(server)
+    >>> manifest = PaperclipMast.download_products(
+    ...     result, mast=mast, productType="SCIENCE", download_dir="comets", progress=False
+    ... )
+    >>> set(manifest["Status"].tolist())
+    {'COMPLETE'}
+
+    What is on disk and whole is not asked for again:
+
+    >>> again = PaperclipMast.download_products(manifest, offline=True)
+    >>> again["sha256"].tolist() == manifest["sha256"].tolist()
+    True
     """
     for name, value in (("max_conn", max_conn), ("max_bytes", max_bytes)):
         if value is not None and (not isinstance(value, int | np.integer) or value < 1):

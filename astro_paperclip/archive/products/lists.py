@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["filter_products", "find_products", "get_product_list", "products_of"]
 
+# They need an archive: docs/test_docstrings.py has one, ``server``, and runs them.
+__doctest_skip__ = ["get_product_list"]
+
 _BATCH_SIZE = 500
 """Observations in one request, as in astroquery 0.4.12."""
 
@@ -82,10 +85,15 @@ def get_product_list(
 
     Examples
     --------
-    >>> from astro_paperclip.archive import get_product_list
-    >>> products = get_product_list(
-    ...     "2003738726", productType="SCIENCE", extension="fits"
-    ... )  # doctest: +REMOTE_DATA
+    >>> from astro_paperclip import PaperclipMast
+    >>> result = PaperclipMast.query_text("a comet", collection="hubble", limit=3)
+    >>> from astro_paperclip.archive import Mast  # ``server`` is a simulated archive
+    >>> mast = Mast(server)
+    >>> products = PaperclipMast.get_product_list(result, mast=mast, extension="fits")
+    >>> set(products["parent_obsid"]) == set(result["obsid"])
+    True
+    >>> set(products["rank"].tolist())
+    {1, 2, 3}
     """
     if not isinstance(batch_size, int | np.integer) or batch_size < 1:
         raise InvalidQueryError(f"batch_size must be a positive whole number, not {batch_size!r}.")
@@ -154,6 +162,23 @@ def filter_products(
     Releases of astroquery differ in whether case matters, and what a masked value or a tuple
     of values does. Here neither case nor the release matters, and what is unknown is equal to
     nothing.
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from astro_paperclip import PaperclipMast
+    >>> products = Table(
+    ...     {
+    ...         "productFilename": ["a_drc.fits", "a_flt.fits", "a_drc.jpg"],
+    ...         "productType": ["SCIENCE", "SCIENCE", "PREVIEW"],
+    ...         "size": [5_000_000, 170_000_000, 40_000],
+    ...     }
+    ... )
+    >>> chosen = PaperclipMast.filter_products(products, productType="science", size="<1e7")
+    >>> chosen["productFilename"].tolist()
+    ['a_drc.fits']
+    >>> len(PaperclipMast.filter_products(products, extension="fits"))
+    2
     """
     from astroquery.mast import ObservationsClass
 

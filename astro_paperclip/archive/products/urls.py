@@ -13,6 +13,9 @@ from astro_paperclip.columns import ColumnInfo
 
 __all__ = ["get_urls"]
 
+# They need an archive: docs/test_docstrings.py has one, ``server``, and runs them.
+__doctest_skip__ = ["get_urls"]
+
 _BUCKETS = "https://s3.amazonaws.com/"
 """Web address below which each public bucket lies."""
 
@@ -57,6 +60,16 @@ def get_urls(
         If something is no obsid, or a filter makes no sense.
     ArchiveError
         If MAST failed for good, a product has no address, or boto3 is wanted and missing.
+
+    Examples
+    --------
+    >>> from astro_paperclip import PaperclipMast
+    >>> result = PaperclipMast.query_text("a comet", collection="hubble", limit=1)
+    >>> from astro_paperclip.archive import Mast  # ``server`` is a simulated archive
+    >>> mast = Mast(server)
+    >>> urls = PaperclipMast.get_urls(result, mast=mast, productType="SCIENCE")
+    >>> urls["dataURI"][0].startswith("mast:HST/product/"), urls["url"][0].startswith(server)
+    (True, True)
     """
     mast = Mast() if mast is None else mast
     uris = find_products(products, mast=mast, progress=progress, **filters)["dataURI"].tolist()
