@@ -206,7 +206,7 @@ class Like:
     def __mul__(self, factor: float) -> "Like":
         if not isinstance(factor, numbers.Real) or isinstance(factor, bool | np.bool_):
             return NotImplemented
-        factor = float(factor)
+        factor = _as_float(factor)
         return self._of(Term(term.content, factor * term.weight) for term in self._terms)
 
     __rmul__ = __mul__
@@ -216,7 +216,7 @@ class Like:
             return NotImplemented
         if divisor == 0:
             raise InvalidQueryError(f"{self} cannot be divided by 0.")
-        return self * (1 / float(divisor))
+        return self * (1 / _as_float(divisor))
 
     def __neg__(self) -> "Like":
         return -1 * self
@@ -240,6 +240,14 @@ class Like:
             (term.weight, _factor(term.weight, " * ") + _constructor(term.content))
             for term in self._terms
         )
+
+
+def _as_float(number: Any) -> float:
+    """Return a real number as a float; as an infinite one where it is too large."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 def _joined(other: Any) -> Like | None:

@@ -6,17 +6,19 @@ from astro_paperclip.exceptions import InvalidQueryError
 
 __all__ = ["read_terms"]
 
-_NUMBER = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf(?:inity)?"
+# No repetition gives back what it took: long texts would be read again for each part of them.
+_NUMBER = r"(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:e[+-]?[0-9]++)?+|nan|inf(?:inity)?+"
 
 # A number that touches a quote is no weight but a length in inches.
-_BEFORE_PHRASE = rf"(?:(?P<weight>{_NUMBER})(?:\s*\*\s*|\s+))?"
+_BEFORE_PHRASE = rf"(?:(?P<weight>{_NUMBER})(?:\s*+\*\s*+|\s++))?"
 
 _TERM = re.compile(
-    rf'\s*(?P<sign>[+-])?\s*{_BEFORE_PHRASE}"(?P<phrase>(?:[^"\\]|\\.)*)"', re.I | re.S
+    rf'\s*+(?P<sign>[+-])?+\s*+{_BEFORE_PHRASE}"(?P<phrase>(?:[^"\\]|\\.)*+)"', re.I | re.S
 )
 
 _BROKEN_OFF = re.compile(
-    rf'\s*[+-]\s*(?:(?:{_NUMBER})(?:\s*\*)?\s*|{_BEFORE_PHRASE}"(?:[^"\\]|\\.)*\\?)?', re.I | re.S
+    rf'\s*+[+-]\s*+(?:(?:{_NUMBER})(?:\s*+\*)?+\s*+|{_BEFORE_PHRASE}"(?:[^"\\]|\\.)*+\\?)?',
+    re.I | re.S,
 )
 """A sign, and a term behind it that lacks its end, up to all but the sign."""
 

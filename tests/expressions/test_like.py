@@ -50,6 +50,10 @@ def test_weights_that_make_no_sense(weight):
 def test_a_weight_that_gets_too_large():
     with pytest.raises(InvalidQueryError, match="weight inf"):
         1e200 * (1e200 * Like("a"))
+    with pytest.raises(InvalidQueryError, match="weight -inf"):
+        Like("a") * -(10**400)
+    with pytest.raises(InvalidQueryError, match="weight 0"):
+        Like("a") / 10**400
     with pytest.raises(InvalidQueryError, match="divided by 0"):
         Like("a") / 0
 
