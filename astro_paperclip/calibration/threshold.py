@@ -1,6 +1,5 @@
 """What a user means by the smallest score of a match."""
 
-import math
 import numbers
 import re
 from typing import Any
@@ -13,6 +12,9 @@ from astro_paperclip.exceptions import InvalidQueryError
 __all__ = ["checked_threshold", "percentile_of"]
 
 _PERCENT = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*%\s*")
+
+_ROUNDING = 1e-6
+"""By so much the score of a picture with itself may exceed 1."""
 
 
 def checked_threshold(value: Any) -> float | str | None:
@@ -50,7 +52,7 @@ def checked_threshold(value: Any) -> float | str | None:
         match = _PERCENT.fullmatch(value)
         if match and float(match[1]) <= 100:
             return f"{float(match[1]):.12g}%"
-    elif _is_number(value) and math.isfinite(value):
+    elif _is_number(value) and abs(value) <= 1 + _ROUNDING:
         return float(value)
     raise InvalidQueryError(
         "score_threshold must be a cosine similarity between -1 and 1, or a percentile such as "

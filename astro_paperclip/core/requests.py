@@ -23,6 +23,9 @@ __all__ = [
     "read_texts",
 ]
 
+_LARGEST = 2**53
+"""Largest number of rows: up to it, every whole number is the same in JSON."""
+
 
 def checked_options(
     limit: Any,
@@ -45,11 +48,19 @@ def checked_options(
         If one of them makes no sense.
     """
     checked_verbose(verbose)
+    if limit is None and conf.row_limit < 1:
+        raise InvalidQueryError(
+            f"astro_paperclip.conf.row_limit must be a positive whole number, not {conf.row_limit}."
+        )
     limit = conf.row_limit if limit is None else limit
-    if not _is_whole(limit) or limit < 1:
-        raise InvalidQueryError(f"limit must be a positive whole number, not {limit!r}.")
-    if not _is_whole(offset) or offset < 0:
-        raise InvalidQueryError(f"offset must be a whole number from 0, not {offset!r}.")
+    if not _is_whole(limit) or not 1 <= limit <= _LARGEST:
+        raise InvalidQueryError(
+            f"limit must be a positive whole number, {_LARGEST} at most, not {limit!r}."
+        )
+    if not _is_whole(offset) or not 0 <= offset <= _LARGEST:
+        raise InvalidQueryError(
+            f"offset must be a whole number from 0 to {_LARGEST}, not {offset!r}."
+        )
     score_threshold = checked_threshold(score_threshold)
     if max_per_proposal is not None and not (_is_whole(max_per_proposal) and max_per_proposal >= 1):
         raise InvalidQueryError(

@@ -2,7 +2,9 @@
 
 import difflib
 import os
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -26,6 +28,9 @@ __all__ = ["Searcher"]
 
 # They need a collection: docs/test_docstrings.py has one, and runs them.
 __doctest_skip__ = ["*"]
+
+_OPENING = threading.RLock()
+"""Of threads that ask for the same thing, one opens it. An instance's own could not be pickled."""
 
 
 class Searcher(BaseQuery):
@@ -81,8 +86,9 @@ class Searcher(BaseQuery):
         self._searched.clear()
         self._encoders.clear()
         self._language_models.clear()
-        for collection in searched:
-            collection.close()
+        with ExitStack() as closing:
+            for collection in searched:
+                closing.callback(collection.close)
 
     def _location(self, collection: str | os.PathLike | None) -> str:
         """Return what to search: the query's collection, the instance's, or the configured one."""
@@ -104,9 +110,7 @@ class Searcher(BaseQuery):
         )
 
     def _open(self, location: str) -> SearchedCollection:
-        if location not in self._searched:
-            self._searched[location] = self._opened(location)
-        return self._searched[location]
+        return _made_once(self._searched, location, lambda: self._opened(location))
 
     def _opened(self, location: str) -> SearchedCollection:
         """Open what stands behind a location: the one place that knows of several kinds."""
@@ -119,12 +123,14 @@ class Searcher(BaseQuery):
             return self._encoder
         chosen = os.fspath(self._encoder or conf.encoder)
         name = os.fspath(record.joined_encoder(chosen) or chosen or _encoder_name(record))
-        if name not in self._encoders:
+
+        def loaded() -> Any:
             # Loading torch takes seconds, which an import of this module must not.
             from astro_paperclip.encoders import load
 
-            self._encoders[name] = load(name, device=self._device)
-        return self._encoders[name]
+            return load(name, device=self._device)
+
+        return _made_once(self._encoders, name, loaded)
 
     def _ranked(
         self,
@@ -183,11 +189,19 @@ class Searcher(BaseQuery):
         from astro_paperclip.language import load_model, rerank
 
         key = model if isinstance(model, str) else id(model)
-        if key not in self._language_models:
-            # The name as well: what it was made of must live as long as its identity counts.
-            self._language_models[key] = model, load_model(model)
-        loaded = self._language_models[key][1]
+        # The name as well: what it was made of must live as long as its identity counts.
+        _, loaded = _made_once(self._language_models, key, lambda: (model, load_model(model)))
         return [partial(rerank, query=in_words(like), model=loaded) for like in likes]
+
+
+def _made_once(kept: dict, key: Any, make: Callable[[], Any]) -> Any:
+    """Return what is kept under a key, or make it and keep it: once, whoever else asks."""
+    if (found := kept.get(key)) is not None:
+        return found
+    with _OPENING:
+        if (found := kept.get(key)) is None:
+            found = kept[key] = make()
+        return found
 
 
 def _check_selected(result: PaperclipResult, names: list[str] | None) -> None:

@@ -1,5 +1,6 @@
 """From expressions to the directions that are searched; what was encoded is remembered."""
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ class Encodings:
     def __init__(self, encoder: Callable[[], Any], views: str):
         self._encoder = encoder
         self._views = views
+        self._lock = threading.Lock()
         self._remembered: OrderedDict[Content, _Encoded] = OrderedDict()
 
     def encode(self, likes: Iterable[Like]) -> dict[Content, _Encoded]:
@@ -53,11 +55,12 @@ class Encodings:
         new = [content for content, encoded in known.items() if encoded is None]
         known.update(self._encode_words([one for one in new if isinstance(one, Words)]))
         known.update(self._encode_pictures([one for one in new if isinstance(one, Picture)]))
-        for content, encoded in known.items():
-            self._remembered[content] = encoded
-            self._remembered.move_to_end(content)
-        while len(self._remembered) > _REMEMBERED:
-            self._remembered.popitem(last=False)
+        with self._lock:
+            for content, encoded in known.items():
+                self._remembered[content] = encoded
+                self._remembered.move_to_end(content)
+            while len(self._remembered) > _REMEMBERED:
+                self._remembered.popitem(last=False)
         return known
 
     def _encode_words(self, words: Sequence[Words]) -> dict[Content, _Encoded]:

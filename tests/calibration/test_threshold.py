@@ -6,9 +6,9 @@ from astro_paperclip.calibration import checked_threshold, percentile_of
 from astro_paperclip.exceptions import InvalidQueryError
 
 
-@pytest.mark.parametrize("value", [0.25, np.float32(0.25)])
+@pytest.mark.parametrize("value", [0.25, np.float32(0.25), 1, -1.0, np.nextafter(np.float32(1), 2)])
 def test_numbers_are_cosines(value):
-    assert checked_threshold(value) == 0.25
+    assert checked_threshold(value) == value
     assert isinstance(checked_threshold(value), float)
     assert percentile_of(checked_threshold(value)) is None
 
@@ -32,6 +32,8 @@ def test_no_threshold():
         *("99", "99 percent", "101%", "-1%", "nan%", "%", "", "1e1%", b"99%"),
         *(101 * u.percent, -1 * u.percent, [99, 98] * u.percent, np.nan * u.percent),
         *(0.99 * u.dimensionless_unscaled, 3 * u.deg, np.nan, np.inf, True, 1j, [0.5]),
+        # A percentile without its sign would find nothing.
+        *(99, 1.5, -1.001),
     ],
     ids=repr,
 )

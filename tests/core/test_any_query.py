@@ -185,8 +185,8 @@ radii = some.one_of(
 options = some.fixed_dictionaries(
     {},
     optional={
-        "limit": some.integers(1, 100) | atoms,
-        "offset": some.integers(0, 100) | atoms,
+        "limit": some.integers(1, 100) | some.integers(1) | atoms,
+        "offset": some.integers(0, 100) | some.integers(0) | atoms,
         "select_cols": some.lists(names, max_size=3) | atoms,
         "score_threshold": some.floats(-1, 1) | atoms,
         "max_per_proposal": some.integers(1, 5) | atoms,

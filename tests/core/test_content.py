@@ -168,6 +168,14 @@ def test_limit_comes_from_the_configuration(paperclip):
     assert len(paperclip.query_text("a galaxy", limit=np.int64(5))) == 5
 
 
+def test_a_wrong_limit_of_the_configuration_is_named(refusing):
+    with (
+        conf.set_temp("row_limit", -1),
+        pytest.raises(InvalidQueryError, match=r"^astro_paperclip\.conf\.row_limit must.*not -1\."),
+    ):
+        refusing.query_text("a galaxy")
+
+
 def test_a_full_table_is_no_reason_to_warn(paperclip):
     assert len(paperclip.query_text("a galaxy", limit=3)) == 3
 
@@ -216,10 +224,10 @@ def test_text_must_say_something(refusing, text):
 @pytest.mark.parametrize(
     "wrong",
     [
-        *({"limit": value} for value in (0, -1, 2.0, True, "5", np.nan)),
-        *({"offset": value} for value in (-1, 0.0, False, None, "5")),
+        *({"limit": value} for value in (0, -1, 2.0, True, "5", np.nan, 2**64)),
+        *({"offset": value} for value in (-1, 0.0, False, None, "5", 10**30)),
         *({"max_per_proposal": value} for value in (0, -1, 1.0, True, "5")),
-        *({"score_threshold": value} for value in ("0.5", np.nan, np.inf, True, 1j)),
+        *({"score_threshold": value} for value in ("0.5", 99, np.nan, np.inf, True, 1j)),
         *({"collection": value} for value in ("", 5, b"")),
     ],
     ids=str,

@@ -1,8 +1,11 @@
 """The query class before a collection that others search: without encoder, vectors or torch."""
 
 import json
+import pickle
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from textwrap import dedent
 
@@ -155,6 +158,45 @@ def test_listing_and_counting(paperclip, service):
     assert result["obsid"].tolist() == ["2", "3", "4"]
     assert result["score"].mask.all()
     assert paperclip.query_criteria_count(obsid="1") == 4
+
+
+def test_threads_open_it_once(service):
+    opened, second = [], threading.Event()
+
+    def open_slowly(location):
+        opened.append(location)
+        if len(opened) > 1:
+            second.set()
+        # As long as it takes a second thread to get here, if nothing keeps it.
+        second.wait(0.2)
+        return service
+
+    with PaperclipMastClass("/far/away") as made, ThreadPoolExecutor(4) as pool:
+        made._opened = open_slowly
+        results = list(pool.map(made.query_text, ["comet"] * 4))
+    assert opened == ["/far/away"]
+    assert [len(result) for result in results] == [4] * 4
+
+
+def test_all_are_closed_though_one_fails(service):
+    class Failing(Service):
+        def close(self):
+            raise OSError("disk")
+
+    made = PaperclipMastClass()
+    made._opened = {"/first": Failing(), "/second": service, "/third": Failing()}.get
+    for place in ("/first", "/second", "/third"):
+        made.query_text("comet", collection=place)
+    with pytest.raises(OSError, match="disk"):
+        made.close()
+    assert not service.is_open
+    made.close()
+
+
+def test_an_instance_can_be_sent_to_another_process():
+    made = pickle.loads(pickle.dumps(PaperclipMastClass("/far/away", device="cpu")))
+    payload = made.query_text("comet", get_query_payload=True)
+    assert payload["collection"] == "/far/away"
 
 
 def test_it_is_closed_with_the_class(paperclip, service):
