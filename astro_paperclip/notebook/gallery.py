@@ -68,7 +68,9 @@ def save_gallery(
     Raises
     ------
     InvalidQueryError
-        If there is nothing to show, or the suffix is unknown.
+        If there is nothing to show, a number is none, or the suffix is unknown.
+    ImportError
+        If matplotlib is not installed.
     """
     path = Path(path)
     figure = make_gallery(results, per_query=per_query, footer=footer)
@@ -102,8 +104,12 @@ def make_gallery(
     Raises
     ------
     InvalidQueryError
-        If there is nothing to show.
+        If there is nothing to show, or a number is none.
+    ImportError
+        If matplotlib is not installed.
     """
+    _check_numbers(per_query=per_query)
+    require_matplotlib()
     if isinstance(results, Table):
         results = {heading_of(results): results}
     shown = {heading: result[:per_query] for heading, result in results.items()}
@@ -141,10 +147,7 @@ def draw_gallery(result: Table, *, pictures: int, per_row: int, footer: str = ""
     ImportError
         If matplotlib is not installed.
     """
-    for name, value in (("pictures", pictures), ("per_row", per_row)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-            raise InvalidQueryError(f"{name} must be a whole number above 0, not {value!r}.")
-    require_matplotlib()
+    _check_numbers(pictures=pictures, per_row=per_row)
     shown = result[:pictures]
     headings = {}
     for start in range(0, len(shown), per_row):
@@ -152,6 +155,12 @@ def draw_gallery(result: Table, *, pictures: int, per_row: int, footer: str = ""
         heading = " " * (start // per_row) if start else heading_of(result)
         headings[heading] = shown[start : start + per_row]
     return make_gallery(headings, per_query=per_row, footer=footer)
+
+
+def _check_numbers(**numbers: int) -> None:
+    for name, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+            raise InvalidQueryError(f"{name} must be a whole number above 0, not {value!r}.")
 
 
 def require_matplotlib() -> None:
@@ -168,7 +177,12 @@ def require_matplotlib() -> None:
 def heading_of(result: Table) -> str:
     """Return what a result was asked for."""
     query = getattr(result, "query", None) or {}
-    return str(query.get("text") or query.get("image") or "Results")
+    terms = query.get("terms") or []
+    parts = [query.get("text"), *(term.get("image") for term in terms)]
+    for obsids in (term["similar_to"] for term in terms if "similar_to" in term):
+        which = obsids[0] if len(obsids) == 1 else f"{len(obsids)} observations"
+        parts.append(f"similar to {which}")
+    return ", ".join(filter(None, parts)) or "Results"
 
 
 def _draw_tile(axes: "Axes", row: Row) -> None:
@@ -179,8 +193,10 @@ def _draw_tile(axes: "Axes", row: Row) -> None:
         spine.set_color(_FRAME)
     name = _shorten(next(iter(texts_of(row, _NAMES)), ""), 26)
     details = " · ".join(_shorten(text, 12) for text in texts_of(row, _DETAILS))
+    # Where nothing was ranked there is no score.
+    scores = [f"{float(score):.2f}" for score in texts_of(row, ("score",))]
     axes.set_xlabel(
-        f"{row['rank']}   {name}",
+        "   ".join([*texts_of(row, ("rank",)), name]),
         color=_TEXT,
         fontsize=7.5,
         loc="left",
@@ -190,7 +206,7 @@ def _draw_tile(axes: "Axes", row: Row) -> None:
     axes.text(
         0,
         -0.135,
-        _shorten(f"{row['score']:.2f}   {details}", 34),
+        _shorten("   ".join([*scores, details]), 34),
         color=_MUTED,
         fontsize=6.5,
         transform=axes.transAxes,

@@ -42,7 +42,8 @@ def enclosing_circle(shapes: Sequence[Shape | None], positions: SkyCoord) -> Cir
         If no observation has a footprint or a position.
     """
     known = [shape for shape in shapes if shape is not None]
-    is_alone = [shape is None for shape in shapes] & np.isfinite(positions.ra.deg)
+    has_no_shape = np.array([shape is None for shape in shapes], dtype=bool)
+    is_alone = has_no_shape & np.isfinite(positions.ra.deg)
     alone = positions.icrs[is_alone]
     degrees = zip(alone.ra.deg.tolist(), alone.dec.deg.tolist(), strict=True)
     known += [Circle(ra, dec, _POINT) for ra, dec in degrees]

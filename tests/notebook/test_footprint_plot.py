@@ -85,3 +85,5 @@ def test_axes_that_do_not_know_the_sky(make_result):
 def test_nothing_to_draw(make_result):
     with pytest.raises(InvalidQueryError, match="s_region"):
         make_result(2, s_region=None, s_ra=None, s_dec=None).plot_footprints()
+    with pytest.raises(InvalidQueryError, match="s_region"):
+        make_result(1)[:0].plot_footprints()

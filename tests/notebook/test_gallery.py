@@ -3,7 +3,7 @@ import pytest
 from astropy.table import MaskedColumn, Table
 from PIL import Image
 
-from astro_paperclip import PaperclipResult
+from astro_paperclip import PaperclipMast, PaperclipResult
 from astro_paperclip.exceptions import InvalidQueryError
 
 pytest.importorskip("matplotlib")
@@ -119,17 +119,52 @@ def test_several_results(result, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("query", "heading"),
+    ("ask", "heading"),
     [
-        ({"kind": "text", "text": "a comet"}, "a comet"),
-        ({"kind": "image", "image": "/data/mine.jpg"}, "/data/mine.jpg"),
-        ({"kind": "image", "image": None}, "Results"),
+        (lambda paperclip, _: paperclip.query_text("a comet", get_query_payload=True), "a comet"),
+        (
+            lambda paperclip, folder: paperclip.query_image(
+                folder / "0.png", get_query_payload=True
+            ),
+            "{folder}/0.png",
+        ),
+        (
+            lambda paperclip, _: paperclip.query_image(np.ones((9, 9)), get_query_payload=True),
+            "Results",
+        ),
+        (
+            lambda paperclip, _: paperclip.query_similar(5, get_query_payload=True),
+            "similar to 5",
+        ),
+        (
+            lambda paperclip, folder: paperclip.query_criteria(
+                text="a comet", image=folder / "0.png", similar_to=[5, 6], get_query_payload=True
+            ),
+            '"a comet", {folder}/0.png, similar to 2 observations',
+        ),
+        (lambda paperclip, _: paperclip.query_criteria(get_query_payload=True), "Results"),
     ],
 )
-def test_the_heading_says_what_was_asked(result, query, heading):
-    found = PaperclipResult.from_hits([], query=query)
-    found = PaperclipResult(result, meta=found.meta)
-    assert texts(make_gallery(found))[0] == [heading]
+def test_the_heading_says_what_was_asked(result, tmp_path, ask, heading):
+    query = ask(PaperclipMast(collection="/absent"), tmp_path)
+    meta = PaperclipResult.from_hits([], query=query).meta
+    found = PaperclipResult(result, meta=meta)
+    assert texts(make_gallery(found))[0] == [heading.format(folder=tmp_path)]
+
+
+def test_observations_without_a_ranking(result):
+    result["score"] = MaskedColumn(result["score"], mask=True)
+    _, below = texts(make_gallery(result))
+    assert below[0] == ["1   M 51", "ACS/WFC"]
+    del result["rank"], result["score"]
+    _, below = texts(make_gallery(result))
+    assert below[0] == ["M 51", "ACS/WFC"]
+
+
+@pytest.mark.parametrize("number", [0, -1, 2.0, True, None])
+def test_numbers_of_pictures_that_make_no_sense(result, tmp_path, number):
+    with pytest.raises(InvalidQueryError, match="per_query must be a whole number above 0"):
+        save_gallery(result, tmp_path / "gallery.png", per_query=number)
 
 
 @pytest.mark.parametrize("spoil", ["missing", "broken", "no column", "masked"])

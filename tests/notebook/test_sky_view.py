@@ -129,6 +129,8 @@ def test_a_notebook_shows_the_widget(make_result):
 def test_nothing_to_show(make_result):
     with pytest.raises(InvalidQueryError, match="s_region"):
         make_result(2, s_region=None, s_ra=None, s_dec=None).show_sky()
+    with pytest.raises(InvalidQueryError, match="s_region"):
+        make_result(1)[:0].show_sky()
 
 
 def test_without_ipyaladin_it_is_said_how_to_get_it():
