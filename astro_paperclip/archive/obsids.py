@@ -74,7 +74,7 @@ def read_obsids(observations: Any) -> Table:
     -------
     wanted : `~astropy.table.Table`
         Column ``obsid`` (str), each once; ``rank`` (int) and ``score`` (float) where the
-        observations have them, by rank.
+        observations have them, masked where they are there, by rank.
 
     Raises
     ------
@@ -96,10 +96,12 @@ def read_obsids(observations: Any) -> Table:
     columns = {"obsid": np.array(obsids, dtype=str)}
     for name, dtype in (("rank", np.int64), ("score", np.float64)):
         if name in table.colnames and table[name].dtype.kind in "iuf":
-            columns[name] = np.ma.filled(table[name], 0).astype(dtype)
+            values = np.ma.asarray(table[name]).astype(dtype)
+            columns[name] = values if np.ma.is_masked(values) else np.ma.getdata(values)
     wanted = Table(columns)[kept]
     if "rank" in wanted.colnames:
-        wanted = wanted[np.argsort(wanted["rank"], kind="stable")]
+        ranks = np.ma.filled(wanted["rank"], np.iinfo(np.int64).max)
+        wanted = wanted[np.argsort(ranks, kind="stable")]
     _, first = np.unique(wanted["obsid"], return_index=True)
     return wanted[np.sort(first)]
 

@@ -74,7 +74,10 @@ class CataloguingQueries(Searcher):
         if location is not None:
             found = _collections_at(location)
         else:
-            found = (one for place in self._places() for one in _collections_at_hand(place))
+            # Two of the places may be on one server.
+            found = dict.fromkeys(
+                one for place in self._places() for one in _collections_at_hand(place)
+            )
         return _table([_described(one) for one in found])
 
     def get_metadata(
@@ -131,7 +134,7 @@ class CataloguingQueries(Searcher):
             places.append(Path(own).parent)
         if own and is_address(own):
             places.append(own)
-        if conf.qdrant_url and conf.qdrant_url not in places:
+        if conf.qdrant_url:
             places.append(conf.qdrant_url)
         if not places:
             raise InvalidQueryError(

@@ -108,9 +108,13 @@ def telling_columns(table: Table, names: list[str]) -> list[str]:
     """
     kept = []
     for name in dict.fromkeys(names):
-        if name not in table.colnames or (len(table) and _is_empty(table[name])):
+        if name not in table.colnames:
             continue
-        if not any(_is_same(table[name], table[other]) for other in kept):
+        # Without rows nothing is known of any column.
+        says_nothing = len(table) and (
+            _is_empty(table[name]) or any(_is_same(table[name], table[other]) for other in kept)
+        )
+        if not says_nothing:
             kept.append(name)
     return kept
 

@@ -4,6 +4,7 @@ import difflib
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -82,8 +83,11 @@ class IndexedCollection:
         self._describers = OrderedDict()
         self._known_count = None
         if is_address(location):
-            self.store = open_store(location)
-            self.record = _record_on_server(location, self.store.info()["collection"])
+            with ExitStack() as at_failure:
+                self.store = open_store(location)
+                at_failure.callback(self.store.close)
+                self.record = _record_on_server(location, self.store.info()["collection"])
+                at_failure.pop_all()
         else:
             self.record = Collection.open(location)
             self.store = open_store(location, encoder=self.record.encoder_fingerprint)
@@ -222,6 +226,9 @@ class IndexedCollection:
             return []
         wanted = self._using or True
         found = self.store.retrieve([h.id for h in hits], with_vectors=wanted, with_payload=False)
+        found = [record for record in found if record.vector is not None]
+        if not found:
+            return list(hits)
         # Other observations are pictures, too.
         terms = [
             (term.weight, "text" if isinstance(term.content, Words) else "image")
@@ -249,7 +256,7 @@ class IndexedCollection:
         """Write where pictures lie; they are stored relative to a folder that can be moved."""
         if not self.record.is_on_server:
             for hit in hits:
-                if "image" in hit.payload:
+                if hit.payload.get("image"):
                     hit.payload["image"] = str(self.record.path / hit.payload["image"])
         return hits
 

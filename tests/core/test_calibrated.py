@@ -87,12 +87,31 @@ def test_observations_need_no_encoder(collection, monkeypatch):
         assert not np.ma.is_masked(made.query_similar("5", limit=3)["score_percentile"])
 
 
-def test_text_and_picture_together_are_compared_with_both(paperclip, points, picture):
-    result = paperclip.query_criteria(text=TEXT, image=picture, limit=5)
-    alone = paperclip.query_text(TEXT, limit=N_POINTS)
-    alone = dict(zip(alone["row"].tolist(), alone["score_percentile"].tolist(), strict=True))
-    assert all(0 <= value <= 100 for value in result["score_percentile"])
-    assert [alone[row] for row in result["row"]] != result["score_percentile"].tolist()
+class Leaning(Encoder):
+    """Texts lie on one side of the sphere, as they do for real encoders."""
+
+    def encode_texts(self, texts):
+        vectors = super().encode_texts(texts) + 2 * np.eye(DIMENSION, dtype=np.float32)[0]
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def test_text_and_picture_together_are_compared_with_both(collection, points, picture):
+    """A drawn bank of sums gives nearly the share of all pairs of a text and a picture."""
+    with PaperclipMast(collection=collection, encoder=Leaning()) as paperclip:
+        result = paperclip.query_criteria(text=TEXT, image=picture, limit=N_POINTS)
+    texts = Leaning().encode_texts(bank_texts())
+    images = points[1][:IMAGE_BANK_SIZE]
+    sums = texts[:, np.newaxis] + images
+    sums /= np.linalg.norm(sums, axis=-1, keepdims=True)
+
+    def shares(bank):
+        of_rows = zip(points[1][result["row"]], result["score"], strict=True)
+        return np.array([100 * np.mean(bank @ row < score) for row, score in of_rows])
+
+    # A share of 500 draws has a standard deviation of 2.2 percent at most.
+    np.testing.assert_allclose(result["score_percentile"], shares(sums), atol=9)
+    for alone in (texts, images):
+        assert np.abs(shares(alone) - shares(sums)).max() > 18
 
 
 def test_where_nothing_is_ranked_there_is_no_percentile(paperclip):

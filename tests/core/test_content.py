@@ -205,6 +205,26 @@ def test_score_threshold(paperclip, vectors):
     assert len(result) == enough - 1
 
 
+@pytest.mark.parametrize("left", [0, 2])
+def test_points_that_are_deleted_during_the_search_have_no_percentile(paperclip, monkeypatch, left):
+    retrieve = FakeStore.retrieve
+    monkeypatch.setattr(
+        FakeStore, "retrieve", lambda self, ids, **options: retrieve(self, ids[:left], **options)
+    )
+    result = paperclip.query_text("a galaxy", limit=5)
+    assert result["score_percentile"].mask.tolist() == [False] * left + [True] * (5 - left)
+    assert np.isfinite(result["score"]).all()
+
+
+def test_a_server_that_names_no_encoder_is_let_go(monkeypatch, vectors):
+    store = FakeStore(vectors)
+    monkeypatch.setattr(store, "info", lambda: {"collection": {}}, raising=False)
+    monkeypatch.setattr(indexed, "open_store", lambda location: store)
+    with pytest.raises(CollectionError, match="does not say which encoder"):
+        PaperclipMast.query_text("a galaxy", collection="http://localhost:6333/sky")
+    assert not store.is_open
+
+
 @pytest.mark.parametrize("options", [{"score_threshold": 1.0}, {"offset": N_POINTS}])
 def test_nothing_found_is_an_empty_table_and_a_warning(paperclip, options):
     with pytest.warns(NoResultsWarning, match="matched nothing in /here") as caught:

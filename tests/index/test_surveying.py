@@ -45,6 +45,10 @@ def test_collections_of_a_server(loopback, directory, tmp_path):
             f"{loopback.url}/foreign",
             address,
         ]
+    # Collections of one server are listed once, whichever of them are named, and how.
+    with conf.set_temp("qdrant_url", f"{loopback.url}/foreign/"):
+        there = PaperclipMast(collection=address).list_collections()
+    assert there["collection"].tolist() == [f"{loopback.url}/foreign", address]
 
 
 @pytest.mark.parametrize("name", ["odd #1", "50% off", "50%25", "what?", "Größe"])

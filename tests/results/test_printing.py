@@ -137,7 +137,8 @@ def test_empty_and_repeated_columns_give_their_place_to_others():
 
 def test_a_result_without_rows_is_printed_with_its_columns():
     empty = make(1)[:0]
-    assert empty.pformat(max_width=80)[0].split()[:3] == ["rank", "score", "score_percentile"]
+    shown = ["rank", "score", "score_percentile", "obsid", "target_name", "instrument_name"]
+    assert empty.pformat(max_width=80)[0].split() == [*shown, "filters", "t_exptime"]
 
 
 def test_masked_texts_are_marked():

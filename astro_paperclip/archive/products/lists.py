@@ -329,7 +329,9 @@ def _joined(products: Table, wanted: Table) -> Table:
     rows = np.array([row_of.get(parent, -1) for parent in parents], dtype=np.int64)
     ranking = [name for name in RANKING_COLUMNS if name in wanted.colnames]
     for place, name in enumerate(ranking):
-        values = described(wanted[name][rows], COLUMNS[name], mask=rows < 0)
+        # Scores of a list without a ranking are masked.
+        is_unknown = np.ma.getmaskarray(wanted[name])[rows] | (rows < 0)
+        values = described(wanted[name][rows], COLUMNS[name], mask=is_unknown)
         products.add_column(values, index=place)
     return products
 

@@ -105,6 +105,14 @@ def test_a_result_gets_its_products_with_rank_and_score(mast, server, result):
     assert products["rank"].tolist() == sorted(products["rank"])
 
 
+def test_products_of_a_list_without_a_ranking_have_no_score(mast, result):
+    result["score"] = MaskedColumn(result["score"], mask=[False] + [True] * (N - 1))
+    products = get_product_list(result, mast=mast)
+    assert products["score"].mask.tolist() == (products["rank"] > 1).tolist()
+    with pytest.warns(NoResultsWarning):
+        assert get_product_list(result[:0], mast=mast).colnames[:2] == ["rank", "score"]
+
+
 def test_types_units_and_descriptions(mast, result):
     products = get_product_list(result[:1], mast=mast)
     assert products["size"].unit == u.byte
