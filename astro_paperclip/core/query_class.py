@@ -17,6 +17,7 @@ class PaperclipMastClass(SelectionQueries, DescribingQueries, CataloguingQueries
     `PaperclipMast` is an instance; calling it, ``PaperclipMast(collection=...)``, gives a fresh
     one, as with all of astroquery's classes. Nothing is read before the first query; from then
     on the encoder and the index stay open until ``close()``, or the end of a ``with`` block.
+    Threads may share an instance.
 
     Parameters
     ----------
@@ -25,7 +26,7 @@ class PaperclipMastClass(SelectionQueries, DescribingQueries, CataloguingQueries
         ``https://HOST:6333/NAME``. Default: ``conf.collection``, else ``conf.qdrant_url``.
     encoder : str or object, optional
         Name of an encoder, or what `astro_paperclip.encoders.load` gave. It must be the one
-        that the collection was indexed with. Default: ``conf.encoder``, else the one that the
+        that the collection was indexed with, or one that joined it. Default: ``conf.encoder``, else the one that the
         collection names.
     device : str, optional
         Where the encoder runs: ``"cpu"``, ``"cuda"``, ``"mps"`` or ``"auto"``. Default:
