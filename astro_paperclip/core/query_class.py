@@ -26,8 +26,8 @@ class PaperclipMastClass(SelectionQueries, DescribingQueries, CataloguingQueries
         ``https://HOST:6333/NAME``. Default: ``conf.collection``, else ``conf.qdrant_url``.
     encoder : str or object, optional
         Name of an encoder, or what `astro_paperclip.encoders.load` gave. It must be the one
-        that the collection was indexed with, or one that joined it. Default: ``conf.encoder``, else the one that the
-        collection names.
+        that the collection was indexed with, or one that joined it. Default: ``conf.encoder``,
+        else the one that the collection names.
     device : str, optional
         Where the encoder runs: ``"cpu"``, ``"cuda"``, ``"mps"`` or ``"auto"``. Default:
         ``conf.device``.

@@ -38,7 +38,7 @@ class SelectionQueries(ContentQueries):
         radius: Any = None,
         region: Any = None,
         **options: Any,
-    ) -> PaperclipResult | dict:
+    ) -> PaperclipResult | dict | list[PaperclipResult] | list[dict]:
         """List observations whose footprints overlap a region, or rank them.
 
         Parameters
@@ -81,7 +81,7 @@ class SelectionQueries(ContentQueries):
 
     def query_object(
         self, object_name: str, *, radius: Any = None, **options: Any
-    ) -> PaperclipResult | dict:
+    ) -> PaperclipResult | dict | list[PaperclipResult] | list[dict]:
         """List observations whose footprints overlap a circle round an object, or rank them.
 
         Parameters

@@ -1,6 +1,6 @@
 """Footprints of observations on a chart of the sky."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -83,7 +83,7 @@ def draw_footprints(
     style = {"facecolor": "none", "edgecolor": _COLOR, "linewidth": 1.0, "transform": sky}
     degrees = zip(positions.icrs.ra.deg, positions.icrs.dec.deg, strict=True)
     is_wide = circle.radius > _LARGEST_FIELD
-    marks = {}
+    named = []
     for shape, place, label in zip(shapes, degrees, labels, strict=True):
         for region in [] if shape is None else regions_of(shape):
             if hasattr(region, "vertices"):
@@ -95,9 +95,8 @@ def draw_footprints(
         if np.isfinite(centre).all():
             if shape is None or is_wide:
                 ax.plot(*centre, marker=".", color=_COLOR, linestyle="none", transform=sky)
-            near = _near(marks, centre, _APART * circle.radius)
-            marks.setdefault(near, []).append(label)
-    for centre, texts in marks.items():
+            named.append((centre, label))
+    for centre, texts in _together(named, _APART * circle.radius):
         _write(ax, centre, ", ".join(filter(None, texts)), beside=is_wide)
     return ax
 
@@ -132,13 +131,21 @@ def _new_axes(circle: Circle) -> "WCSAxes":
     return ax
 
 
-def _near(marks: Iterable[tuple], centre: tuple[float, float], apart: float) -> tuple:
-    """Return the first mark that is so near that two texts would overlap, else the new place."""
-    here = unit_vectors(*map(np.float64, centre))
-    for mark in marks:
-        if np.degrees(separations(unit_vectors(*map(np.float64, mark)), here)) < apart:
-            return mark
-    return centre
+def _together(
+    named: Sequence[tuple[tuple[float, float], str]], apart: float
+) -> list[tuple[tuple[float, float], list[str]]]:
+    """Return places and their labels; those so near that two texts would overlap are one."""
+    vectors = unit_vectors(*np.array([centre for centre, _ in named]).T)
+    first, marks = [], []
+    for row, (centre, label) in enumerate(named):
+        away = np.degrees(separations(vectors[first], vectors[row]))
+        (near,) = np.nonzero(away < apart)
+        if len(near):
+            marks[near[0]][1].append(label)
+        else:
+            first.append(row)
+            marks.append((centre, [label]))
+    return marks
 
 
 def _write(ax: "WCSAxes", centre: tuple[float, float], label: str, *, beside: bool) -> None:

@@ -44,7 +44,7 @@ def make_votable(
     Returns
     -------
     votable : `~astropy.io.votable.tree.VOTableFile`
-        Columns in percent are without a unit, as the Virtual Observatory has none for it [3]_.
+        Columns in percent are without a unit, as readers take the sign for none of VOUnits [3]_.
         With one RESOURCE of type "results" and an INFO ``QUERY_STATUS`` of value "OK" [2]_.
 
     Raises
