@@ -23,6 +23,8 @@ _PREFIX = "ASTRO_PAPERCLIP_"
 _KINDS = {"boolean": "True or False", "integer": "a whole number", "float": "a number"}
 """What astropy calls the types of items, and what a user may write."""
 
+_POSITIVE = "integer(min=1)"
+
 
 class ConfigItem(_ConfigItem):
     """A configuration item that lives in this package's own file, or in the environment.
@@ -82,11 +84,17 @@ class ConfigItem(_ConfigItem):
         except ValidateError:
             from astro_paperclip.exceptions import ConfigurationError
 
-            kind = self.cfgtype.replace("option(", "one of ").rstrip(")")
             raise ConfigurationError(
-                f"The environment variable {self.variable} must be {_KINDS.get(kind, kind)}, not "
-                f"{text!r}."
+                f"The environment variable {self.variable} must be {self._kind()}, not {text!r}."
             ) from None
+
+    def _kind(self) -> str:
+        """Return what the value must be, in words: astropy has it as ``integer(min=1)``."""
+        kind, _, limits = self.cfgtype.rstrip(")").partition("(")
+        if kind == "option":
+            return f"one of {limits}"
+        words = _KINDS.get(kind, kind)
+        return f"{words} from {limits.removeprefix('min=')}" if limits else words
 
 
 class Conf(_ConfigNamespace):
@@ -116,11 +124,18 @@ class Conf(_ConfigNamespace):
         ["auto", "cpu", "cuda", "mps"],
         "Where encoders run. 'auto' takes the first of cuda, mps, cpu that is there.",
     )
-    row_limit = ConfigItem(50, "Largest number of rows that a query returns unless told otherwise.")
-    batch_size = ConfigItem(32, "Number of images or texts that are encoded together.")
+    row_limit = ConfigItem(
+        50,
+        "Largest number of rows that a query returns unless told otherwise.",
+        cfgtype=_POSITIVE,
+    )
+    batch_size = ConfigItem(
+        32, "Number of images or texts that are encoded together.", cfgtype=_POSITIVE
+    )
     max_image_pixels = ConfigItem(
         200_000_000,
         "Images with more pixels than this are refused before they are decoded.",
+        cfgtype=_POSITIVE,
     )
     collections_dir = ConfigItem(
         "",
@@ -132,11 +147,19 @@ class Conf(_ConfigNamespace):
         "Address of the catalogue of Hubble proposals with their abstracts.",
     )
     timeout = ConfigItem(60.0, "Time limit in seconds for a server to answer, or to go on sending.")
-    retries = ConfigItem(8, "How often a request to a server is tried again before it is given up.")
-    max_conn = ConfigItem(8, "Number of files that are fetched at once.")
-    max_file_size = ConfigItem(200_000_000, "Previews with more bytes than this are refused.")
+    retries = ConfigItem(
+        8,
+        "How often a request to a server is tried again before it is given up.",
+        cfgtype="integer(min=0)",
+    )
+    max_conn = ConfigItem(8, "Number of files that are fetched at once.", cfgtype=_POSITIVE)
+    max_file_size = ConfigItem(
+        200_000_000, "Previews with more bytes than this are refused.", cfgtype=_POSITIVE
+    )
     max_reply_size = ConfigItem(
-        2_000_000_000, "Replies of MAST's services with more bytes than this are refused."
+        2_000_000_000,
+        "Replies of MAST's services with more bytes than this are refused.",
+        cfgtype=_POSITIVE,
     )
     cache_dir = ConfigItem(
         "", "Where computed features are kept. Empty: a folder of its own in astropy's cache."

@@ -93,8 +93,11 @@ def test_values_have_the_type_of_their_item(monkeypatch, name, text, value):
 @pytest.mark.parametrize(
     ("name", "text", "kind"),
     [
-        ("row_limit", "many", "a whole number"),
-        ("row_limit", "1.5", "a whole number"),
+        ("row_limit", "many", "a whole number from 1"),
+        ("row_limit", "1.5", "a whole number from 1"),
+        ("row_limit", "-1", "a whole number from 1"),
+        ("batch_size", "0", "a whole number from 1"),
+        ("retries", "-1", "a whole number from 0"),
         ("timeout", "long", "a number"),
         ("qdrant_grpc", "perhaps", "True or False"),
         ("device", "gpu", "one of auto, cpu, cuda, mps"),
@@ -107,6 +110,15 @@ def test_a_wrong_value_is_named_with_its_variable(monkeypatch, name, text, kind)
         getattr(conf, name)
     monkeypatch.delenv(variable)
     getattr(conf, name)
+
+
+@pytest.mark.parametrize("name", ["row_limit", "batch_size", "max_conn", "max_file_size"])
+def test_a_number_that_nothing_could_be_done_with_is_refused(name):
+    before = getattr(conf, name)
+    for wrong in (0, -1):
+        with pytest.raises(TypeError, match=f"{name}.*too small"):
+            setattr(conf, name, wrong)
+    assert getattr(conf, name) == before
 
 
 def test_the_query_class_heeds_the_environment(monkeypatch):

@@ -78,8 +78,7 @@ def fetch_files(
     """
     n_connections = conf.max_conn if max_conn is None else max_conn
     if n_connections < 1:
-        source = "conf.max_conn" if max_conn is None else "max_conn"
-        raise InvalidQueryError(f"{source}={n_connections!r} must be at least 1.")
+        raise InvalidQueryError(f"max_conn={max_conn!r} must be at least 1.")
     fetcher = Fetcher(
         mast,
         # A session keeps as many connections open as were asked for when it was made.

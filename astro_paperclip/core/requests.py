@@ -48,10 +48,6 @@ def checked_options(
         If one of them makes no sense.
     """
     checked_verbose(verbose)
-    if limit is None and conf.row_limit < 1:
-        raise InvalidQueryError(
-            f"astro_paperclip.conf.row_limit must be a positive whole number, not {conf.row_limit}."
-        )
     limit = conf.row_limit if limit is None else limit
     if not _is_whole(limit) or not 1 <= limit <= _LARGEST:
         raise InvalidQueryError(

@@ -1,6 +1,7 @@
 """The short table that is printed of a result."""
 
 from pathlib import PurePath
+from typing import Any
 
 import numpy as np
 from astropy.table import Column, Table
@@ -73,7 +74,10 @@ def summarized(table: Table, names: list[str], width: int | None = None) -> Tabl
     return short
 
 
-def _printed(column: Column) -> list[str]:
+def _printed(column: Any) -> list[str]:
+    if not isinstance(column, Column) or column.ndim > 1:
+        # Positions, times and vectors, as astropy prints them.
+        return [" ".join(text.split()) for text in column.info.iter_str_vals()]
     masked = np.ma.getmaskarray(column)
     if column.dtype.kind == "f":
         unknown = masked | np.isnan(np.ma.getdata(column))

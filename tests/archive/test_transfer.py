@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 from urllib3.util import Retry
 
-from astro_paperclip import conf
 from astro_paperclip.archive import Mast
 from astro_paperclip.archive.fetching import remove_leftovers
 from astro_paperclip.archive.transfer import Transfer, fetch_files
@@ -297,11 +296,6 @@ def test_an_unexpected_error_is_not_hidden(web, fetch, tmp_path):
 def test_bad_arguments_fail_before_any_work(web, mast, tmp_path):
     with pytest.raises(InvalidQueryError, match="max_conn=0"):
         fetch_files([Transfer(web.url, tmp_path / "a")], mast=mast, max_conn=0)
-    with (
-        conf.set_temp("max_conn", 0),
-        pytest.raises(InvalidQueryError, match=r"conf\.max_conn=0"),
-    ):
-        fetch_files([Transfer(web.url, tmp_path / "a")], mast=mast)
     assert list(fetch_files([], mast=mast, progress=False)) == []
     assert web.n_requests == 0
 

@@ -168,14 +168,6 @@ def test_limit_comes_from_the_configuration(paperclip):
     assert len(paperclip.query_text("a galaxy", limit=np.int64(5))) == 5
 
 
-def test_a_wrong_limit_of_the_configuration_is_named(refusing):
-    with (
-        conf.set_temp("row_limit", -1),
-        pytest.raises(InvalidQueryError, match=r"^astro_paperclip\.conf\.row_limit must.*not -1\."),
-    ):
-        refusing.query_text("a galaxy")
-
-
 def test_a_full_table_is_no_reason_to_warn(paperclip):
     assert len(paperclip.query_text("a galaxy", limit=3)) == 3
 

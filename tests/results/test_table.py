@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 from astropy import units as u
+from astropy.coordinates import SkyCoord
 from astropy.io import votable
 from astropy.table import MaskedColumn, QTable, Table, vstack
+from astropy.time import Time
 
 from astro_paperclip import PaperclipResult
 from astro_paperclip.columns import COLUMNS, CONTRACT_COLUMNS, RANKING_COLUMNS
@@ -271,6 +273,17 @@ def test_votable_has_ucds_utypes_and_units(result, tmp_path):
 
 def test_a_qtable_has_quantities(result):
     assert QTable(result[1:])["t_exptime"][0] == 1500 * u.s
+
+
+def test_summary_of_columns_of_any_kind(result):
+    result["where"] = SkyCoord([10, 20, 30], [-5, 0, 5], unit="deg")
+    result["when"] = Time(["2010-01-01"] * 3)
+    result["shape"] = np.arange(6.0).reshape(3, 2)
+    result.display_columns = ["rank", "where", "when", "shape"]
+    short = result.summary()
+    assert short["where"].tolist() == ["10.0,-5.0", "20.0,0.0", "30.0,5.0"]
+    assert short["when"][0].startswith("2010-01-01")
+    assert short["shape"][1] == "2.0 .. 3.0"
 
 
 def test_summary_shows_what_says_something(result):
