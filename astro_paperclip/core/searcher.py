@@ -66,7 +66,7 @@ class Searcher(BaseQuery):
     def close(self) -> None:
         """Close all collections and let go of models; the next query opens them again.
 
-        While a collection is open here, no other program can write to it.
+        While the directory of a collection is open here, nobody can write to its index.
 
         Examples
         --------
