@@ -91,7 +91,7 @@ class Leaning(Encoder):
     """Texts lie on one side of the sphere, as they do for real encoders."""
 
     def encode_texts(self, texts):
-        vectors = super().encode_texts(texts) + 2 * np.eye(DIMENSION, dtype=np.float32)[0]
+        vectors = super().encode_texts(texts) + 2 * np.eye(self.dim, dtype=np.float32)[0]
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
