@@ -10,8 +10,10 @@ from astropy.coordinates import SkyCoord
 
 from astro_paperclip.criteria import Cone, Match, Range, Wildcard, parse
 from astro_paperclip.exceptions import InvalidQueryError
-from astro_paperclip.index import open_store, point_id
+from astro_paperclip.index import finish_index, open_store, point_id
+from astro_paperclip.index.embedded import packing
 from astro_paperclip.index.filters import json_path
+from astro_paperclip.index.schema import INDEXED_FIELDS
 
 from .fuzzing import Truth, make_rows, random_tree
 
@@ -31,10 +33,27 @@ def truth(rows):
 
 
 def test_random_trees(place, rows, truth, capsys):
-    rng = np.random.default_rng(1)
-    count, differing, sizes = int(os.environ.get(N_FILTERS, 200)), [], []
     with open_store(place, mode="w") as store:
         store.upsert(rows.ids, rows.vectors, rows.payloads)
+    assert_filters(place, rows, truth, capsys)
+
+
+def test_random_trees_on_packed_points(tmp_path, rows, truth, capsys, monkeypatch):
+    with open_store(tmp_path, mode="w") as store:
+        store.upsert(rows.ids, rows.vectors, rows.payloads)
+        counted = {field: store.facet(field) for field in INDEXED_FIELDS}
+    monkeypatch.setattr(packing, "_MOST_UNPACKED", 100)
+    finish_index(tmp_path, progress=False)
+    with open_store(tmp_path) as store:
+        assert store._engine.packed_size() == len(rows.ids)
+        assert {field: store.facet(field) for field in INDEXED_FIELDS} == counted
+    assert_filters(tmp_path, rows, truth, capsys)
+
+
+def assert_filters(place, rows, truth, capsys):
+    """Assert that random filters give the ids that NumPy finds."""
+    rng = np.random.default_rng(1)
+    count, differing, sizes = int(os.environ.get(N_FILTERS, 200)), [], []
     with open_store(place) as store:
         for _ in range(count):
             where = random_tree(rng, rows.payloads)
