@@ -15,7 +15,8 @@ SHARED = {
     "offset": """int, optional
     Number of rows to pass over, the best or the first ones; ranks go on from there.""",
     "select_cols": """str or list of str, optional
-    Columns to return, besides those that MAST's functions ask for. Default: all.""",
+    Columns to return, besides those that MAST's functions ask for. One of MAST's that no row
+    has is masked. Default: all.""",
     "score_threshold": """float, str or `~astropy.units.Quantity`, optional
     What a match must reach: a number is a cosine similarity between -1 and 1; ``"99%"`` or
     ``99 * u.percent`` is a percentile, as in the column ``score_percentile``. Default: no

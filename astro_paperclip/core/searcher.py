@@ -22,6 +22,7 @@ from astro_paperclip.exceptions import EncoderError, InvalidQueryError, NoResult
 from astro_paperclip.expressions import Like
 from astro_paperclip.index import Hit, ServerAddress, is_address
 from astro_paperclip.results import PaperclipResult
+from astro_paperclip.results.cells import unknown_column
 from astro_paperclip.searching import IndexedCollection, SearchedCollection
 
 __all__ = ["Searcher"]
@@ -219,6 +220,9 @@ def _with_columns(result: PaperclipResult, names: list[str] | None) -> Paperclip
     """Return a result with some of its columns, and those that MAST's functions ask for."""
     if names is None:
         return result
+    for name in names:
+        if name in COLUMNS and name not in result.colnames:
+            result[name] = unknown_column(name, len(result))
     wanted = dict.fromkeys([*CONTRACT_COLUMNS, *names])
     return result[[name for name in wanted if name in result.colnames]]
 

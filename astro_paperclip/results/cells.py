@@ -10,7 +10,7 @@ from astropy.table import Column, MaskedColumn
 
 from astro_paperclip.columns import COLUMNS, CONTRACT_COLUMNS, RANKING_COLUMNS, ColumnInfo
 
-__all__ = ["hit_columns", "text_column", "unmasked"]
+__all__ = ["hit_columns", "text_column", "unknown_column", "unmasked"]
 
 
 def hit_columns(hits: Iterable, first_rank: int = 1) -> list[Column]:
@@ -122,6 +122,24 @@ def _obsid(value: Any) -> str:
     """Return the observation's key in MAST as digits, or "" where there is none."""
     text = (_text(_known(value)) or "").strip()
     return text if text.isascii() and text.isdigit() and int(text) > 0 else ""
+
+
+def unknown_column(name: str, length: int) -> Column:
+    """Return a column of MAST in which nothing is known, with its type and its unit.
+
+    Parameters
+    ----------
+    name : str
+        One of `COLUMNS`.
+    length : int
+        Number of rows.
+
+    Returns
+    -------
+    column : `~astropy.table.Column`
+        Masked in each row.
+    """
+    return _payload_column(name, [None] * length)
 
 
 def _payload_names(payloads: list[Mapping]) -> list[str]:

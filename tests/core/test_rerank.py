@@ -103,7 +103,7 @@ def test_each_of_a_list_is_rated_by_its_own_words(paperclip):
 
 def test_selected_columns_have_the_rating(paperclip):
     result = paperclip.query_criteria(text="a galaxy", select_cols="s_ra", rerank=Rater())
-    assert result.colnames == [*CONTRACT_COLUMNS, "rating"]
+    assert result.colnames == [*CONTRACT_COLUMNS, "rating", "s_ra"]
     assert result["obsid"][0] == "5"
     rater = Rater()
     with pytest.raises(InvalidQueryError, match="no column 'titl'"):

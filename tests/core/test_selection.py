@@ -284,7 +284,10 @@ class TestCriteria:
             without_encoder.query_criteria(select_cols=["t_exptime", "our_number", "em_min"]),
             paperclip.query_text("a galaxy", select_cols=["t_exptime", "our_number", "em_min"]),
         ):
-            assert result.colnames == [*CONTRACT_COLUMNS, "t_exptime", "our_number"]
+            assert result.colnames == [*CONTRACT_COLUMNS, "t_exptime", "our_number", "em_min"]
+            # No row has it.
+            assert result["em_min"].mask.all()
+            assert (result["em_min"].unit, result["em_min"].dtype) == (u.nm, np.float64)
         assert paperclip.query_text("dust", select_cols="s_ra").colnames[-1] == "s_ra"
         with pytest.raises(InvalidQueryError, match=r"'t_exptim' to select.* 't_exptime'"):
             paperclip.query_text("dust", select_cols="t_exptim")
