@@ -254,6 +254,15 @@ def test_rows_without_a_picture_are_counted(served, tmp_path):
     assert previews["rank"].tolist() == [1]
 
 
+def test_pictures_of_nothing(served, tmp_path):
+    rows, url = served
+    for nothing in (found([]), found(rows)[:0]):
+        with pytest.warns(NoResultsWarning, match="no observations to fetch the pictures of"):
+            previews = nothing.get_previews(tmp_path, mast=Mast(url), progress=False)
+        assert len(previews) == 0
+        assert previews.colnames[:2] == ["rank", "score"]
+
+
 def test_a_result_without_proposals_has_no_place_for_pictures(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -10,7 +10,7 @@ from astropy.table import Table
 
 from astro_paperclip.archive.obsids import as_table
 from astro_paperclip.archive.previews.download import download_previews
-from astro_paperclip.archive.previews.selection import select_previews
+from astro_paperclip.archive.previews.selection import KEY_COLUMNS, select_previews
 from astro_paperclip.columns import COLUMNS, text_array
 from astro_paperclip.exceptions import NoResultsWarning
 
@@ -53,7 +53,8 @@ def get_previews(
     previews : `~astropy.table.Table`
         As of `~astro_paperclip.archive.download_previews`, by rank where the observations are
         ranked; ``rank`` and ``score`` come first, and ``image`` is the path of the file. Each
-        picture occurs once.
+        picture occurs once. It is empty, with a `~astroquery.exceptions.NoResultsWarning`, if
+        there is nothing.
 
     Raises
     ------
@@ -74,6 +75,13 @@ def get_previews(
     ([1, 2, 3], {'complete'})
     """
     table = as_table(observations)
+    if not len(table):
+        reason = "There are no observations to fetch the pictures of."
+        warnings.warn(reason, NoResultsWarning, stacklevel=2)
+        # An empty result has none of the columns that only rows bring.
+        table = table.copy()
+        for name in KEY_COLUMNS:
+            table[name] = text_array([])
     selected = select_previews(table, rule=_shown, progress=progress)
     if left_out := selected.meta["left_out"]:
         reasons = ", ".join(f"{number} {reason}" for reason, number in left_out.items())

@@ -16,7 +16,10 @@ from astro_paperclip.archive.products.lists import get_product_list
 from astro_paperclip.columns import COLUMNS, text_array
 from astro_paperclip.exceptions import InvalidQueryError, NoResultsWarning
 
-__all__ = ["SELECTION_RULES", "select_previews"]
+__all__ = ["KEY_COLUMNS", "SELECTION_RULES", "select_previews"]
+
+KEY_COLUMNS = ("obsid", "obs_id", "proposal_id", "obs_collection")
+"""Columns that tell what an observation is, and where its previews lie."""
 
 SELECTION_RULES = {
     "jpegURL": "The preview that the observation itself names, in its column jpegURL.",
@@ -29,8 +32,7 @@ SELECTION_RULES = {
 _PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".tif", ".tiff")
 
 _COLUMNS = {
-    **{name: COLUMNS[name].description for name in ("obsid", "obs_id")},
-    **{name: COLUMNS[name].description for name in ("proposal_id", "obs_collection")},
+    **{name: COLUMNS[name].description for name in KEY_COLUMNS},
     "preview": "MAST URI or web address of the preview",
     "productFilename": "File name of the preview",
     "size": "Size of the preview as MAST has it; 0 where it is unknown",
@@ -107,8 +109,7 @@ def select_previews(
         )
     if per_proposal < 1:
         raise InvalidQueryError(f"per_proposal={per_proposal!r} must be at least 1.")
-    needed = ["obsid", "obs_id", "proposal_id", "obs_collection"]
-    _check_columns(observations, needed, "The observations")
+    _check_columns(observations, KEY_COLUMNS, "The observations")
     left_out = Counter()
     if rule == "jpegURL":
         _check_columns(observations, ["jpegURL"], "The observations")
