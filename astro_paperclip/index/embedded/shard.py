@@ -85,6 +85,7 @@ class Shard:
         self._process = os.getpid()
         self._lock = threading.Lock()
         self.has_graph = True
+        self._packed_size = None
 
     @classmethod
     def create(cls, path: Path, folder: Path, dimension: int, datatype: str) -> "Shard":
@@ -149,12 +150,9 @@ class Shard:
     def create_missing_indexes(self) -> None:
         """Make those indexes of payload fields that are not there."""
         for field in INDEXED_FIELDS.keys() - self.call("info").payload_schema.keys():
-            memory = "Pinned" if field in _LOOKED_UP else "Cold"
-            parameters = _INDEX_PARAMETERS[INDEXED_FIELDS[field]](
-                # Links in a graph for each indexed value cost four times the build and still miss.
-                enable_hnsw=False,
-                memory=getattr(qdrant_edge.Memory, memory),
-            )
+            memory = qdrant_edge.Memory.Pinned if field in _LOOKED_UP else qdrant_edge.Memory.Cold
+            # Links in a graph for each indexed value cost four times the build and still miss.
+            parameters = _INDEX_PARAMETERS[INDEXED_FIELDS[field]](enable_hnsw=False, memory=memory)
             operation = qdrant_edge.UpdateOperation.create_field_index(field, parameters)
             self.call("update", operation)
 
@@ -310,9 +308,12 @@ class Shard:
 
     def packed_size(self) -> int:
         """Return about how many vectors are in the form that is only read."""
-        # The engine's number has the words in it, which always have an index.
-        words = self.estimate(_HAS_WORDS)
-        return max(0, self.call("info").indexed_vectors_count - words)
+        # Nothing is written to a view.
+        if self._packed_size is None or self._view is None:
+            # The engine's number has the words in it, which always have an index.
+            words = self.estimate(_HAS_WORDS)
+            self._packed_size = max(0, self.call("info").indexed_vectors_count - words)
+        return self._packed_size
 
     def facet(self, field: str, limit: int) -> dict[str, int]:
         """Return how many points have each value of an indexed text field."""
