@@ -32,7 +32,8 @@ _CONFIGURATION = "edge_config.json"
 _POINTS_PER_PAGE = 1000
 _INDEX_PARAMETERS = {
     "keyword": qdrant_edge.KeywordIndexParams,
-    "float": qdrant_edge.FloatIndexParams,
+    # Packed points lie in the order of their times: those of a range are beside each other.
+    "float": partial(qdrant_edge.FloatIndexParams, is_principal=True),
     "integer": partial(qdrant_edge.IntegerIndexParams, lookup=True, range=False),
 }
 
