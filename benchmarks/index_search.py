@@ -82,10 +82,11 @@ def _best(points, rows, scores, per_group) -> list[int]:
     return kept[:TOP]
 
 
-def recall(found: list[list[int]], right: list[list[int]]) -> float:
-    """Return the share of the right rows that were found."""
-    pairs = list(zip(found, right, strict=True))
-    return float(np.mean([len(set(a) & set(b)) / max(1, len(b)) for a, b in pairs]))
+def recall(found: list[list[int]], right: list[list[int]]) -> dict[str, float]:
+    """Return the share of the right rows that were found, of all queries and of the worst."""
+    pairs = zip(found, right, strict=True)
+    shares = [len(set(a) & set(b)) / max(1, len(b)) for a, b in pairs]
+    return {"recall": float(np.mean(shares)), "worst": min(shares)}
 
 
 def ingest(run: Run) -> dict:
@@ -140,7 +141,7 @@ def search(run: Run) -> dict:
         per_group = PER_GROUP if name == "grouped" else None
         right = right_rows(run.points, run.queries, mask, per_group)
         matching = len(run.points) if mask is None else int(mask.sum())
-        found["cases"][name] = times | {"recall": recall(rows, right), "points": matching}
+        found["cases"][name] = times | recall(rows, right) | {"points": matching}
     return found
 
 
@@ -181,7 +182,7 @@ def search_faiss(run: Run) -> dict:
             return index.search(query[np.newaxis], TOP, params=parameters)[1][0].tolist()
 
         rows, times = timed(ask, run.queries)
-        cases[name] = times | {"recall": recall(rows, right_rows(run.points, run.queries, mask))}
+        cases[name] = times | recall(rows, right_rows(run.points, run.queries, mask))
     return {"build_s": seconds, "cases": cases, "anonymous_mb": _anonymous_mb()}
 
 
@@ -221,7 +222,7 @@ def search_local(run: Run) -> dict:
 
         rows, times = timed(ask, run.queries[:5])
         right = right_rows(run.points, run.queries[:5], mask)
-        cases[name] = times | {"recall": recall(rows, right)}
+        cases[name] = times | recall(rows, right)
     return {
         "points_per_s": len(run.points) / seconds,
         "cases": cases,

@@ -15,8 +15,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         run,
         summary="pack an index and build its graph, which ends its loading",
         description=(
-            "In a directory more than 50,000 new points are packed, a form that opens in a third\n"
-            "of the time; more than 300,000 get a graph, too, by which many are searched fast.\n"
+            "In a directory more than 50,000 new points are packed, a form that opens and filters\n"
+            "faster; more than 300,000 get a graph, too, by which many are searched fast.\n"
             "That takes about 22 minutes for a million, and both take twice the disk meanwhile;\n"
             "with --force the graph is built for fewer, too. Points that are added\n"
             "later are found all the same; they join the graph when this is done again. A Qdrant\n"

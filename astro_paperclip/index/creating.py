@@ -66,7 +66,7 @@ def finish_index(
     """End a bulk load: pack the points, and build the graph that fast searches of many follow.
 
     In a directory this process does it, by another one that it starts. More than 50,000 new points
-    are packed: written once more in a form that opens in a third of the time. More than 300,000
+    are packed: written once more in a form that opens and filters faster. More than 300,000
     points get a graph, too, which takes some 22 minutes for a million vectors of 512 components:
     fewer are compared one by one in milliseconds, and none is missed. Both need as much disk again
     meanwhile. Points that are added later are found, too; they join the graph when this is called

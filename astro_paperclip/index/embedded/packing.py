@@ -1,7 +1,7 @@
 """Packing a shard and building its graph, by a process of its own: starting and judging it.
 
-A packed shard is written once more in the form that is only read. It opens in a third of the time
-and filters take half as long (``benchmarks/index_search.py``). The points of a graph are packed.
+A packed shard is written once more in the form that is only read. It opens faster, and filters take
+less time (``benchmarks/index_search.py``). The points of a graph are packed, too.
 """
 
 import json
