@@ -16,13 +16,13 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         summary="pack an index and build its graph, which ends its loading",
         description=(
             "In a directory more than 50,000 new points are packed, a form that opens and filters\n"
-            "faster; more than 300,000 get a graph, too, by which many are searched fast.\n"
-            "That takes about 22 minutes for a million, and both take twice the disk meanwhile;\n"
-            "with --force the graph is built for fewer, too. Points that are added\n"
-            "later are found all the same; they join the graph when this is done again. A Qdrant\n"
-            "server builds the graph of a collection that was made for a bulk load; this waits\n"
-            "until it has done so, and 'index copy' does that in the end. A directory that is\n"
-            "called 'finish' is indexed as './finish'."
+            "faster; more than 300,000 get a graph, too, by which many are searched fast. That\n"
+            "takes about 22 minutes for a million, and both take twice the disk meanwhile; with\n"
+            "--force the graph is built for fewer, too. Points that are added later are found\n"
+            "all the same; they join the graph when this is done again. A Qdrant server builds\n"
+            "the graph of a collection that was made for a bulk load; this waits until it has\n"
+            "done so, and 'index copy' does that in the end. A directory that is called 'finish'\n"
+            "is indexed as './finish'."
         ),
         examples=(
             "  astro-paperclip index finish hubble\n"
