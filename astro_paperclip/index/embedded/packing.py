@@ -12,7 +12,6 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
@@ -22,7 +21,6 @@ from astro_paperclip.index.profiles import Profile
 from astro_paperclip.index.words import WORDS
 
 __all__ = [
-    "build_graph",
     "is_worth_a_graph",
     "is_worth_packing",
     "pack",
@@ -65,41 +63,10 @@ def is_worth_packing(count: int) -> bool:
     return count > _MOST_UNPACKED
 
 
-def build_graph(shard: Path, folder: Path, profile: Profile, count: int, progress: bool) -> None:
-    """Build the graph of a shard that nobody has open.
-
-    Whatever happens to the process that builds, the shard holds all its points.
-
-    Parameters
-    ----------
-    shard : `~pathlib.Path`
-        The shard.
-    folder : `~pathlib.Path`
-        The index's folder, named in messages.
-    profile : Profile
-        Its ``m``, ``ef_construct``, ``quantization`` and ``quantile`` are used.
-    count : int
-        How many points there are.
-    progress : bool
-        Whether to show for how long it has run, and what it has written.
-
-    Raises
-    ------
-    DiskSpaceError
-        If the disk filled up meanwhile.
-    CollectionError
-        If the process failed or was killed, or the graph lacks points.
-    """
-    settings = {
-        "m": profile.m or _DEFAULT_M,
-        "ef_construct": profile.ef_construct,
-        "quantile": None if profile.quantization == "none" else profile.quantile,
-    }
-    _run("building the graph", settings, shard, folder, count, progress)
-
-
-def pack(shard: Path, folder: Path, count: int, progress: bool) -> None:
-    """Write a shard that nobody has open in the form that is only read, without a graph.
+def pack(
+    shard: Path, folder: Path, count: int, progress: bool, profile: Profile | None = None
+) -> None:
+    """Write a shard that nobody has open in the form that is only read, with or without a graph.
 
     Whatever happens to the process that does it, the shard holds all its points. Points that are
     added later are kept beside, in the form that is written to.
@@ -114,6 +81,9 @@ def pack(shard: Path, folder: Path, count: int, progress: bool) -> None:
         How many points there are.
     progress : bool
         Whether to show for how long it has run, and what it has written.
+    profile : Profile, optional
+        Links the points by a graph with its ``m`` and ``ef_construct``, and makes the copy of
+        vectors that its ``quantization`` and ``quantile`` say. Default: no graph and no copy.
 
     Raises
     ------
@@ -122,13 +92,14 @@ def pack(shard: Path, folder: Path, count: int, progress: bool) -> None:
     CollectionError
         If the process failed or was killed, or left points away.
     """
-    _run("packing the points", _NO_GRAPH, shard, folder, count, progress)
-
-
-def _run(
-    task: str, settings: dict[str, Any], shard: Path, folder: Path, count: int, progress: bool
-) -> None:
-    """Let another process do a task, and wait for it."""
+    task, settings = "packing the points", _NO_GRAPH
+    if profile is not None:
+        task = "building the graph"
+        settings = {
+            "m": profile.m or _DEFAULT_M,
+            "ef_construct": profile.ef_construct,
+            "quantile": None if profile.quantization == "none" else profile.quantile,
+        }
     common = {
         "shard": str(shard),
         "parent": os.getpid(),

@@ -25,7 +25,6 @@ from astro_paperclip.index.embedded.files import (
 )
 from astro_paperclip.index.embedded.opening import INDEX, OpenedFolder
 from astro_paperclip.index.embedded.packing import (
-    build_graph,
     is_worth_a_graph,
     is_worth_packing,
     pack,
@@ -244,7 +243,7 @@ class EmbeddedStore(OpenedFolder):
         has_graph = self._engine.graph_size() > _LEAST_OF_A_GRAPH * count
         if force or has_graph or is_worth_a_graph(count):
             with self._given_away("Building the graph"):
-                build_graph(shard, folder, self._made_with, count, progress)
+                pack(shard, folder, count, progress, self._made_with)
                 self._record(has_graph=True)
             return True
         if is_worth_packing(count - self._engine.packed_size()):
